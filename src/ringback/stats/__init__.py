@@ -1,0 +1,57 @@
+"""Sequential tests that stay valid however often one looks. Numbers only; knows no devices, clocks or rollouts.
+
+Decides: how much counts, events and ranks prove. Never: what to do about it, and never turns a bad number into
+evidence: every input from outside is checked once and refused as a ``BadNumber`` value.
+
+- ``bernoulli``  engine A: failures against an SLO; certificate; anytime upper bound; sites as one factor.
+- ``rate``       engine B: event rates against concurrent control.
+- ``rank``       engine C: ranks of changes among fresh control devices.
+- ``cusum``      e-CUSUM for the windows after promotion.
+- ``combine``    pool and strata, weighted Bonferroni, the minimum.
+"""
+
+from ringback.stats.bernoulli import (
+    NOTHING_SEEN,
+    Certificate,
+    SloGate,
+    Tally,
+    certificate,
+    slo_gate,
+    tally,
+    upper_bound,
+)
+from ringback.stats.combine import WeightedEvidence, pooled, signals_crossed, stratum_crossed, worse_than_both
+from ringback.stats.cusum import Cusum, CusumState, cusum_of_failures, cusum_of_ranks
+from ringback.stats.mixture import EVIDENCE_MAX, crossed
+from ringback.stats.rank import RankGate, RankState, rank_gate
+from ringback.stats.rate import RateGate, RateState, rate_gate
+from ringback.stats.refused import BadNumber
+
+__all__ = [
+    "EVIDENCE_MAX",
+    "NOTHING_SEEN",
+    "BadNumber",
+    "Certificate",
+    "Cusum",
+    "CusumState",
+    "RankGate",
+    "RankState",
+    "RateGate",
+    "RateState",
+    "SloGate",
+    "Tally",
+    "WeightedEvidence",
+    "certificate",
+    "crossed",
+    "cusum_of_failures",
+    "cusum_of_ranks",
+    "pooled",
+    "rank_gate",
+    "rate_gate",
+    "signals_crossed",
+    "slo_gate",
+    "stratum_crossed",
+    "tally",
+    "upper_bound",
+    "worse_than_both",
+]
