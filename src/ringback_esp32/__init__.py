@@ -1,0 +1,1 @@
+"""The ESP32 side of Ringback: MicroPython drivers around the kernel; imports nothing but `ringback_kernel`."""
