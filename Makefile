@@ -36,6 +36,7 @@ lint: setup  ## Style, types, import rules, limits
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports --no-logo
+	$(PY) tools/tidy.py
 
 format: setup  ## Let ruff put the code in order
 	$(PY) -m ruff format .

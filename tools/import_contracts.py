@@ -1,7 +1,7 @@
 """Import-linter contracts for a tree that is still growing: names of packages that do not exist yet are left out.
 
 Import-linter refuses a contract that names an absent module. These three contracts drop such names and nothing else;
-`tests/tools/test_import_rules.py` says which names may still be absent, so that a misspelt one is not silently ignored.
+`tests/tools/test_import_rules.py` knows every layer's name, so that a misspelt one is not silently ignored.
 """
 
 from grimp import ImportGraph

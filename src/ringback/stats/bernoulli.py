@@ -58,7 +58,7 @@ BISECTION_STEPS = 40
 """Halvings of [0, 1]: U is exact to 1e-12 and always rounded up, so a bound is never too small."""
 
 BOUND_CACHE_SIZE = 65_536
-"""(n, f, delta) triples remembered. U costs some 40 microseconds and counts change far less often than they are read."""
+"""(n, f, delta) triples remembered. U costs some 40 microseconds; counts change far less often than they are read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ def pooled(pool: float, strata: Sequence[float], *, strata_count: int) -> float 
 
 
 def stratum_crossed(evidence: float, alpha: float, *, strata_count: int) -> bool:
-    """Tell whether one stratum's share E / (2 G) alone reaches 1/``alpha``: then it is this stratum, not the release."""
+    """Tell whether one stratum's share E / (2 G) alone reaches 1/``alpha``: it is this stratum, not the release."""
     return crossed(evidence / (2 * strata_count), alpha)
 
 
