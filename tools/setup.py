@@ -10,7 +10,7 @@ Invariants:
 - Nothing is installed whose hash is not in a committed lock, and no index is named here: the machine's own settings
   decide where packages come from.
 - A finished run leaves a stamp keyed on the locks, the interpreter and the place; with the same key the next run does
-  nothing, so it also works without a network. A run that was interrupted leaves no stamp and is simply run again.
+  nothing, so it also works without a network. A run that was interrupted leaves an unfinished stamp; the next goes on.
 - Packages that uv has cached are installed without asking any index.
 """
 
@@ -72,11 +72,11 @@ def stamp() -> dict[str, str]:
 def install(wanted: dict[str, str]) -> None:
     started_s = time.monotonic()
     previous = stamp()
-    STAMP.unlink(missing_ok=True)
-    moved = any(previous.get(field) != wanted[field] for field in ("root", "python"))
-    if moved or not works(VENV_PYTHON):
+    is_here = all(previous.get(field) == wanted[field] for field in ("root", "python"))  # scripts name their place
+    if not is_here or not works(VENV_PYTHON):
         say(1, f"virtual environment in .venv, Python {platform.python_version()}")
         make_venv()
+    STAMP.write_text(json.dumps(wanted | {"key": "unfinished"}, indent=1))
     if not uv_is_pinned():
         say(2, f"the installer, {uv_pin()}")
         bootstrap_uv()
