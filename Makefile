@@ -17,7 +17,7 @@ help:  ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1 - \2/p' Makefile | sed 's/ - /\t/' | expand -t 20
 
 setup:  ## Make .venv from the committed locks (every other target does this by itself)
-	@"$(PYTHON)" tools/setup.py
+	@"$(PYTHON)" tools/setup.py $(if $(filter command environment,$(origin PYTHON)),--this-python)
 
 demo: setup  ## The whole story, live in the terminal (ARGS=--headless for no live view)
 	@.venv/bin/ringback demo $(ARGS)

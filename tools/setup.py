@@ -38,8 +38,12 @@ KEYED_FILES = (UV_LOCK, LOCK, ROOT / "pyproject.toml", Path(__file__).resolve())
 STEPS = 4
 
 
-def main() -> int:
-    """Brings `.venv` up to date; returns the exit code."""
+def main(arguments: list[str]) -> int:
+    """Brings `.venv` up to date; returns the exit code.
+
+    Args:
+        arguments: `--this-python` when a person named the interpreter; otherwise one that was set up before is kept.
+    """
     if sys.version_info < OLDEST_PYTHON:
         found = platform.python_version()
         refuse(f"Python {found} is too old: 3.11 or newer is needed", "run: make setup PYTHON=/path/to/newer/python3")
@@ -48,9 +52,10 @@ def main() -> int:
     lock_folder.mkdir(exist_ok=True)
     with (lock_folder / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make test` and `make demo` may be started side by side
-        if stamp() == wanted:
-            return 0
-        install(wanted)
+        if "--this-python" not in arguments and VENV_PYTHON.exists():
+            wanted["python"] = stamp().get("python", sys.version)
+        if stamp() != wanted or not VENV_PYTHON.exists():
+            install(wanted)
     return 0
 
 
@@ -168,4 +173,4 @@ def refuse(found: str, hint: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
