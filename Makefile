@@ -29,7 +29,7 @@ test-full: setup lint  ## Also what is slow or wide: at most 60 minutes
 	RINGBACK_HYPOTHESIS=full $(PYTEST) -m "not system" --timeout 900 $(ARGS)
 
 test-system: setup  ## What needs root or Debian packages; skips say why
-	$(PY) -m pytest -m system --timeout 600 -rs $(ARGS)
+	$(PY) -m pytest -m system --timeout 600 -rs $(ARGS) || { [ $$? -eq 5 ] && echo "no test is marked system yet"; }
 
 lint: setup  ## Style, types, import rules, limits
 	$(PY) -m ruff check .

@@ -81,6 +81,7 @@ def install(wanted: dict[str, str]) -> None:
     if not is_here or not works(VENV_PYTHON):
         say(1, f"virtual environment in .venv, Python {platform.python_version()}")
         make_venv()
+        wanted = wanted | {"python": sys.version}
     STAMP.write_text(json.dumps(wanted | {"key": "unfinished"}, indent=1))
     if not uv_is_pinned():
         say(2, f"the installer, {uv_pin()}")
