@@ -131,13 +131,16 @@ def module_length(source: Source) -> Iterator[Finding]:
 
 
 def broad_except(source: Source) -> Iterator[Finding]:
+    """A handler that ends by raising again swallows nothing: it only cleans up."""
     if source.tree is None or not source.is_in("src"):
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ExceptHandler):
             caught = ast.walk(node.type) if node.type else ()
             names = {name.id for name in caught if isinstance(name, ast.Name)}
-            if node.type is None or names & {"Exception", "BaseException"}:
+            last = node.body[-1]
+            cleans_up = isinstance(last, ast.Raise) and last.exc is None
+            if not cleans_up and (node.type is None or names & {"Exception", "BaseException"}):
                 message = "catches everything; only a main loop may, and it is listed in tools/tidy_exemptions.toml"
                 yield Finding(node.lineno, symbol_at(source, node.lineno), message)
 

@@ -30,6 +30,12 @@ CASES = [
     ("broad-except", "src/a.py", "try: f()\nexcept Exception: pass\n", "try: f()\nexcept ValueError: pass\n"),
     ("broad-except", "src/a.py", "try: f()\nexcept: pass\n", "try: f()\nexcept (OSError, ValueError): pass\n"),
     ("broad-except", "src/a.py", "try: f()\nexcept (OSError, BaseException): pass\n", "raise Exception\n"),
+    (
+        "broad-except",
+        "src/a.py",
+        "try: f()\nexcept BaseException:\n    g()\n    raise ValueError\n",
+        "try: f()\nexcept BaseException:\n    g()\n    raise\n",
+    ),
     ("unfinished", "docs/a.md", "TO" + "DO: later\n", "TO" + "DO (#12): later\n"),
     ("unfinished", "src/a.py", "# FIX" + "ME later\n", "# FIX" + "ME #12\n"),
     (
