@@ -1,0 +1,55 @@
+"""From what devices said to a verdict: PASS, FAIL or WAITING, with the family and the plane to blame.
+
+Decides: what counts as evidence, what it proves, whom it blames, and how to say so. Never: opens or closes anything
+(``ringback.control`` does), reads a clock, or turns missing evidence into a pass.
+
+- ``params``      the numbers a release promises and risks (SLO, error rates, budgets, horizons).
+- ``deployment``  one release on one device: the unit of evidence, folded from its reports.
+- ``evidence``    the fold of many deployments into a few counts, incrementally.
+- ``blame``       which plane, by the failing rule, else by the rung that healed.
+- ``verdict``     the judgement.
+- ``words``       the same for people.
+"""
+
+from ringback.health.blame import Blame, BlameBasis
+from ringback.health.deployment import (
+    Deployment,
+    Drill,
+    Heard,
+    Outcome,
+    Result,
+    ResultKind,
+    after_report,
+    after_silence,
+)
+from ringback.health.evidence import Cause, Cohort, Ledger, RingEvidence, StratumEvidence
+from ringback.health.params import BUDGETS, BadGate, Budget, GateParams, checked
+from ringback.health.verdict import Level, Measure, Verdict, VerdictKind, judge
+
+__all__ = [
+    "BUDGETS",
+    "BadGate",
+    "Blame",
+    "BlameBasis",
+    "Budget",
+    "Cause",
+    "Cohort",
+    "Deployment",
+    "Drill",
+    "GateParams",
+    "Heard",
+    "Ledger",
+    "Level",
+    "Measure",
+    "Outcome",
+    "Result",
+    "ResultKind",
+    "RingEvidence",
+    "StratumEvidence",
+    "Verdict",
+    "VerdictKind",
+    "after_report",
+    "after_silence",
+    "checked",
+    "judge",
+]

@@ -1,0 +1,262 @@
+"""One release on one device: the unit of evidence, folded from that device's reports.
+
+Decides: what a device's reports mean for the release it was given. Never: counts a retry, a crash or a frame twice
+(one device has one outcome per rollout), and never judges the release.
+
+- Entry is "activation announced or begun". It must not depend on the outcome, so a device refused by a health rule in
+  preflight, the last step before announcing, enters at that moment too.
+- Silence: an entered device unheard for the heartbeat time fails *silently*, measured only while the server listened.
+  Once counted, it stays a failure for the gate, even if the device comes back; otherwise counts would run backwards.
+- A drill's injected failure is no failure of the release; a drill that cannot come back is.
+- Reports of another attempt than the deployment's present one change nothing but "last heard".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of the release on this device, as operators see it."""
+
+    OFFERED = "offered"
+    DOWNLOADING = "downloading"
+    INSTALLED = "installed-unproven"
+    PROVEN = "proven"
+    FAILED = "failed"
+    FELL_BACK = "fell-back"
+    SILENT = "silent"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+class Drill(StrEnum):
+    """Whether this device was made to fail a reading, and came back by itself."""
+
+    NONE = "none"
+    PENDING = "pending"
+    PASSED = "passed"
+    FAILED = "failed"
+
+
+class ResultKind(StrEnum):
+    """How the device says its deployment ended."""
+
+    CONFIRMED = "confirmed"
+    REVERTED = "reverted"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+FAILURES = frozenset({Outcome.FAILED, Outcome.FELL_BACK, Outcome.SILENT})
+
+NOT_YET_ENTERED = frozenset({Outcome.OFFERED, Outcome.DOWNLOADING, Outcome.WITHDRAWN})
+"""A withdrawn device that activates all the same was beyond recall: it is evidence like any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The end of one attempt, as the device reports it.
+
+    Attributes:
+        kind: how it ended.
+        drill: the device says that the failure was the injected one.
+        rule, plane: the rule that failed and the plane it indicts; None where no rule did.
+        operator, reading, limit: observed value, comparison and limit of that rule, in the rule's own unit.
+        rung: planes that had gone back when the device was healthy again.
+        healthy: the device was healthy after reverting; None where it did not revert.
+        detect_ms, recover_ms: activation to failing reading, and failing reading to healthy.
+    """
+
+    kind: ResultKind
+    drill: bool = False
+    code: str = ""
+    rule: str | None = None
+    plane: str | None = None
+    operator: str = ""
+    reading: int | None = None
+    limit: int | None = None
+    rung: tuple[str, ...] = ()
+    healthy: bool | None = None
+    detect_ms: int | None = None
+    recover_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What one report says about one deployment.
+
+    Attributes:
+        attempt: the attempt the report is about.
+        downloading: the device has begun to fetch or stage it.
+        entered: activation was announced or begun.
+        result: the end of this attempt, or None while it runs.
+    """
+
+    attempt: int
+    downloading: bool = False
+    entered: bool = False
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One release on one device. All instants are UTC ms by the server's clock.
+
+    Attributes:
+        stratum: hardware family.
+        ring: index of the ring through which the device was granted.
+        entered_at_ms: latest activation; None before the first.
+        confirmed_at_ms: when its confirmation was heard; None if not, or if it failed later.
+        counted_silent: silence was counted; stays even if the device comes back.
+        result: the end of the last attempt that ended, for blame and for people.
+    """
+
+    rollout_id: str
+    device_id: str
+    stratum: str
+    ring: int
+    granted_at_ms: int
+    heard_at_ms: int
+    attempt: int = 1
+    outcome: Outcome = Outcome.OFFERED
+    outcome_at_ms: int = 0
+    entered_at_ms: int | None = None
+    confirmed_at_ms: int | None = None
+    counted_silent: bool = False
+    drill: Drill = Drill.NONE
+    result: Result | None = None
+    detect_ms: int | None = None
+    recover_ms: int | None = None
+
+    @property
+    def is_failed(self) -> bool:
+        """Counts as a failure of the release: by its outcome, by counted silence, or by a drill it did not survive."""
+        if self.drill is Drill.FAILED or self.counted_silent or self.outcome in FAILURES:
+            return self.entered_at_ms is not None
+        return self.outcome is Outcome.REFUSED and self.entered_at_ms is not None
+
+    @property
+    def is_good(self) -> bool:
+        """Confirmed and not failed since."""
+        return self.confirmed_at_ms is not None and not self.is_failed
+
+    @property
+    def is_moving(self) -> bool:
+        """Offered or on its way: neither confirmed, failed, refused nor withdrawn."""
+        if self.is_failed or self.confirmed_at_ms is not None:
+            return False
+        return self.outcome in (Outcome.OFFERED, Outcome.DOWNLOADING, Outcome.INSTALLED)
+
+
+def granted_again(deployment: Deployment, attempt: int, *, drill: bool, now_ms: int) -> Deployment:
+    """Return the deployment after it was offered once more (after a drill, or by an operator's retry)."""
+    return replace(
+        deployment,
+        attempt=attempt,
+        outcome=Outcome.OFFERED,
+        outcome_at_ms=now_ms,
+        granted_at_ms=now_ms,
+        confirmed_at_ms=None,
+        drill=Drill.PENDING if drill else deployment.drill,
+    )
+
+
+def withdrawn(deployment: Deployment, now_ms: int) -> Deployment:
+    """Return the deployment after its offer was withdrawn; an entered one is beyond recall and stays as it is."""
+    if deployment.entered_at_ms is not None or not deployment.is_moving:
+        return deployment
+    return replace(deployment, outcome=Outcome.WITHDRAWN, outcome_at_ms=now_ms)
+
+
+def after_report(deployment: Deployment, heard: Heard, now_ms: int) -> Deployment:
+    """Return the deployment after one report; folding the same report again changes nothing but ``heard_at_ms``.
+
+    Args:
+        heard: what the report says about this deployment.
+        now_ms: UTC ms of receipt by the server.
+    """
+    known = replace(deployment, heard_at_ms=max(deployment.heard_at_ms, now_ms))
+    if heard.attempt != known.attempt:
+        return known
+    if heard.entered and known.outcome in NOT_YET_ENTERED:
+        known = replace(known, outcome=Outcome.INSTALLED, outcome_at_ms=now_ms, entered_at_ms=now_ms)
+    elif heard.downloading and known.outcome is Outcome.OFFERED:
+        known = replace(known, outcome=Outcome.DOWNLOADING, outcome_at_ms=now_ms)
+    if heard.result is None or heard.result == known.result or known.outcome is Outcome.WITHDRAWN:
+        return known
+    return _ended(known, heard.result, now_ms)
+
+
+def _ended(known: Deployment, result: Result, now_ms: int) -> Deployment:
+    if result.kind is ResultKind.CONFIRMED:
+        return _confirmed(known, result, now_ms)
+    ended = replace(
+        known,
+        result=result,
+        confirmed_at_ms=None,
+        detect_ms=known.detect_ms if result.detect_ms is None else result.detect_ms,
+        recover_ms=known.recover_ms if result.recover_ms is None else result.recover_ms,
+    )
+    if known.drill is Drill.PENDING and result.kind is ResultKind.REVERTED:
+        came_back = result.healthy is True
+        ended = replace(ended, drill=Drill.PASSED if came_back else Drill.FAILED)
+        if result.drill and came_back:
+            return ended  # the failure was the injected one: the release has still to be tried
+    if result.kind is ResultKind.REVERTED:
+        return replace(ended, outcome=Outcome.FELL_BACK, outcome_at_ms=now_ms)
+    if result.kind is ResultKind.FAILED:
+        return replace(ended, outcome=Outcome.FAILED, outcome_at_ms=now_ms)
+    # Refused. By a health rule it is a failure of the release and enters now; otherwise the device is unsuitable.
+    entered_at_ms = known.entered_at_ms if result.rule is None else now_ms
+    return replace(ended, outcome=Outcome.REFUSED, outcome_at_ms=now_ms, entered_at_ms=entered_at_ms)
+
+
+def _confirmed(known: Deployment, result: Result, now_ms: int) -> Deployment:
+    """A drill that ended confirmed was no drill: the injected reading did not make the device come back."""
+    if known.drill is Drill.PENDING:
+        return replace(known, result=result, drill=Drill.FAILED, outcome=Outcome.FAILED, outcome_at_ms=now_ms)
+    if known.confirmed_at_ms is not None:
+        return known
+    entered_at_ms = now_ms if known.entered_at_ms is None else known.entered_at_ms
+    return replace(
+        known,
+        result=result,
+        entered_at_ms=entered_at_ms,
+        confirmed_at_ms=now_ms,
+        outcome=Outcome.INSTALLED,
+        outcome_at_ms=now_ms,
+    )
+
+
+def after_silence(
+    deployment: Deployment, *, listening_since_ms: int, heartbeat_ms: int, horizon_ms: int, now_ms: int
+) -> Deployment:
+    """Return the deployment after time has passed without a report: silent, proven, or unchanged.
+
+    Args:
+        listening_since_ms: since when the server has listened without a gap; its own outage is nobody's silence.
+        heartbeat_ms: silence that counts as failure.
+        horizon_ms: the longest horizon; a confirmed device heard past it is proven and no longer watched.
+        now_ms: UTC ms.
+    """
+    entered_at_ms = deployment.entered_at_ms
+    if entered_at_ms is None or deployment.is_failed or deployment.outcome is Outcome.PROVEN:
+        return deployment
+    if deployment.is_good and deployment.heard_at_ms >= entered_at_ms + horizon_ms:
+        return replace(deployment, outcome=Outcome.PROVEN, outcome_at_ms=now_ms)
+    if not (deployment.is_moving or deployment.is_good):
+        return deployment
+    if now_ms - max(deployment.heard_at_ms, listening_since_ms) >= heartbeat_ms:
+        return replace(deployment, counted_silent=True, outcome=Outcome.SILENT, outcome_at_ms=now_ms)
+    return deployment
+
+
+def silence_due_at_ms(deployment: Deployment, *, listening_since_ms: int, heartbeat_ms: int) -> int | None:
+    """Return when ``after_silence`` could first change an unproven entered deployment; None if never."""
+    if deployment.entered_at_ms is None or deployment.is_failed or deployment.outcome is Outcome.PROVEN:
+        return None
+    if not (deployment.is_moving or deployment.is_good):
+        return None
+    return max(deployment.heard_at_ms, listening_since_ms) + heartbeat_ms

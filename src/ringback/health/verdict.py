@@ -1,0 +1,212 @@
+"""Judges a release on all its evidence: PASS, FAIL or WAITING, and for what.
+
+Decides: whether the release is certified, must stop, or needs more devices; which family and plane it blames. Never:
+passes on missing evidence, and never widens anything.
+
+- FAIL: E >= 1/alpha, where E = E_pool/2 + mean(E_family)/2 on one prefix of the entry order, at its largest over the
+  prefixes "all", "half the shortest horizon old" and "as old as each horizon". A release inside its SLO gets there
+  with probability at most alpha, however often one looks.
+- PASS: the certificate below p1, on devices matured past the longest horizon and the heartbeat time. Unresolved
+  devices count as failed there.
+- WAITING otherwise, with the devices still needed.
+- On one scale of E: 5 watch, 20 pause and tell a person, 1/alpha take it back.
+
+Source: ``ringback.stats.bernoulli`` and ``ringback.stats.combine``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import ceil
+
+from ringback.health import words
+from ringback.health.blame import Blame, blamed
+from ringback.health.evidence import Cause, StratumEvidence
+from ringback.health.params import PPM, GateParams, certificate_engine, slo_engine
+from ringback.stats import NOTHING_SEEN, Tally, crossed, pooled, upper_bound
+
+WATCH_AT = 5.0
+"""No growth for a while. One good release in five at most gets here; it costs an hour, not a release."""
+
+PAUSE_AT = 20.0
+"""Tell a person: the familiar 5 % level, yet valid at every look."""
+
+E_MILLI_MAX = 10**15
+"""E is reported in thousandths up to here; more is of no use to anyone and would not fit a JSON number everywhere."""
+
+
+class VerdictKind(StrEnum):
+    """The three answers; there is no fourth."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, no password
+    FAIL = "fail"
+    WAITING = "waiting"
+
+
+class Level(StrEnum):
+    """Where E stands on the ladder."""
+
+    QUIET = "quiet"
+    WATCH = "watch"
+    PAUSE = "pause"
+    HALT = "halt"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One comparison the verdict rests on: ``observed`` ``operator`` ``limit``, as text with units."""
+
+    name: str
+    observed: str
+    operator: str
+    limit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The judgement of one release at one moment.
+
+    Attributes:
+        family: the one hardware family affected; "" if several or all are, or none fails.
+        blame: the plane at fault and the grounds; None unless something failed.
+        e_milli: evidence against the SLO in thousandths, cut at ``E_MILLI_MAX``.
+        u_ppm: upper bound of the failure rate of matured devices, rounded up.
+        entered, failed: all devices that entered, and those that failed.
+        matured, matured_open: devices past the longest horizon and heartbeat, and those of them not good.
+        still_needed: further clean matured devices for the certificate; 0 = granted, None = unreachable.
+        cause: what most failed devices report; None without a failure.
+        measures: observed, operator, limit of each comparison.
+        reasons: sentences for people, most important first.
+    """
+
+    kind: VerdictKind
+    level: Level
+    family: str
+    blame: Blame | None
+    e_milli: int
+    u_ppm: int
+    entered: int
+    failed: int
+    matured: int
+    matured_open: int
+    still_needed: int | None
+    cause: Cause | None
+    measures: tuple[Measure, ...]
+    reasons: tuple[str, ...]
+
+
+def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, changed: Sequence[str]) -> Verdict:
+    """Judge a release.
+
+    Args:
+        gate: checked parameters of the release.
+        strata: evidence of every planned hardware family, also of those not seen yet.
+        now_ms: UTC ms.
+        changed: planes the release changes, in the order of the rollback policy, first to go back first.
+    """
+    evidence = evidence_against(gate, strata, now_ms)
+    level = level_of(gate, evidence)
+    seen = _summed(stratum.tally for stratum in strata)
+    matured = matured_tally(gate, strata, now_ms)
+    promotion = certificate_engine(gate.p1_ppm)
+    kind = VerdictKind.WAITING
+    if level is Level.HALT:
+        kind = VerdictKind.FAIL
+    elif level is not Level.PAUSE and promotion.granted(matured, gate.beta):
+        kind = VerdictKind.PASS
+    family = affected_family(gate, strata) if seen.failed else ""
+    causes = [cause for stratum in strata if family in ("", stratum.stratum) for cause in stratum.causes]
+    bound = upper_bound(matured, gate.delta)
+    verdict = Verdict(
+        kind=kind,
+        level=level,
+        family=family,
+        blame=blamed(causes, changed) if seen.failed else None,
+        e_milli=min(E_MILLI_MAX, int(evidence * 1000)),
+        u_ppm=ceil(bound * PPM),
+        entered=seen.devices,
+        failed=seen.failed,
+        matured=matured.devices,
+        matured_open=matured.failed,
+        still_needed=promotion.clean_devices_needed(matured, gate.beta),
+        cause=max(causes, key=lambda cause: (bool(cause.rule), cause.devices), default=None),
+        measures=(
+            Measure("evidence against the SLO", f"{evidence:.3g}", "<", f"{1 / gate.alpha:g}"),
+            Measure("evidence for the certificate", f"{promotion.evidence(matured):.3g}", ">=", f"{1 / gate.beta:g}"),
+            Measure("upper bound of the failure rate", words.share(ceil(bound * PPM)), "<", words.share(gate.p1_ppm)),
+        ),
+        reasons=(),
+    )
+    return replace(verdict, reasons=_reasons(verdict, gate))
+
+
+def evidence_against(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> float:
+    """Return the largest combined E over the prefixes of the entry order."""
+    engine = slo_engine(gate.p0_ppm)
+    orders = [[stratum.tally for stratum in strata]]
+    for age_ms in (gate.shortest_horizon_ms // 2, *(budget.horizon_ms for budget in gate.budgets)):
+        orders.append([stratum.entered_before(now_ms - age_ms) for stratum in strata])
+    best = 1.0
+    for prefixes in orders:
+        pool = engine.evidence(_summed(prefixes))
+        combined = pooled(pool, [engine.evidence(each) for each in prefixes], strata_count=len(strata))
+        assert isinstance(combined, float)  # counts come from the ledger, which refuses impossible ones
+        best = max(best, combined)
+    return best
+
+
+def matured_tally(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> Tally:
+    """Return the devices past the longest horizon and the heartbeat time; those not good count as failed."""
+    by_ms = now_ms - gate.longest_horizon_ms - gate.heartbeat_ms
+    return _summed(stratum.matured_before(by_ms) for stratum in strata)
+
+
+def level_of(gate: GateParams, evidence: float) -> Level:
+    """Return the rung of the ladder for an E."""
+    if crossed(evidence, gate.alpha):
+        return Level.HALT
+    if evidence >= PAUSE_AT:
+        return Level.PAUSE
+    return Level.WATCH if evidence >= WATCH_AT else Level.QUIET
+
+
+def affected_family(gate: GateParams, strata: Sequence[StratumEvidence]) -> str:
+    """Return the family that fails while all others together do not speak against the SLO; "" if there is none."""
+    if not strata:
+        return ""
+    engine = slo_engine(gate.p0_ppm)
+    worst = max(strata, key=lambda each: engine.evidence(each.tally))
+    rest = _summed(each.tally for each in strata if each is not worst)
+    alone = engine.evidence(worst.tally)
+    if rest.devices and alone >= PAUSE_AT and engine.evidence(rest) < WATCH_AT:
+        return worst.stratum
+    return ""
+
+
+def _summed(tallies: Iterable[Tally]) -> Tally:
+    total = NOTHING_SEEN
+    for each in tallies:
+        total = Tally(total.devices + each.devices, total.failed + each.failed)
+    return total
+
+
+def _reasons(verdict: Verdict, gate: GateParams) -> tuple[str, ...]:
+    said: list[str] = []
+    if verdict.level is not Level.QUIET:
+        said.append(words.against(verdict.failed, verdict.entered, gate.p0_ppm, verdict.e_milli))
+        if verdict.family:
+            said.append(words.only_on(verdict.family))
+        if verdict.cause is not None and verdict.cause.rule:
+            cause = verdict.cause
+            said.append(words.rule_failed(cause.rule, cause.observed, cause.operator, cause.limit))
+        if verdict.blame is not None:
+            blame = verdict.blame
+            said.append(words.blame(blame.plane, blame.basis, blame.votes, blame.cast))
+    if verdict.kind is VerdictKind.PASS:
+        said.append(words.certified(gate.p1_ppm, gate.beta_ppm, verdict.matured, verdict.matured_open))
+    elif verdict.kind is VerdictKind.WAITING:
+        said.append(words.bounded(verdict.matured, verdict.matured_open, verdict.u_ppm, gate.delta_ppm))
+        said.append(words.needed(verdict.still_needed, gate.p1_ppm))
+    return tuple(said)
