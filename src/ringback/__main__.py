@@ -50,6 +50,19 @@ class Commands(click.Group):
                 return _load(point)
         return _cli_commands().get(cmd_name) or super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            better = f" Did you mean '{near[0]}'?" if near else ""
+            message = f"RB-CLI-002: No such command '{args[0]}'.{better}\nhint: see what there is with: ringback --help"
+            raise click.UsageError(message, ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes three sections: what operators type, what starts programs, what developers use."""
         programs = {point.name for point in _programs()}

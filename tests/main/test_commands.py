@@ -53,6 +53,14 @@ def test_calling_a_program_that_is_not_installed_says_so(programs):
     assert "No such command 'ghost'" in result.output
 
 
+def test_a_misspelt_command_is_answered_with_the_right_one_and_a_hint(programs):
+    programs(server=GOOD)
+    result = invoke("sever")
+    assert result.exit_code == 2
+    assert "RB-CLI-002: No such command 'sever'. Did you mean 'server'?" in result.stderr
+    assert result.stderr.rstrip().endswith("hint: see what there is with: ringback --help")
+
+
 def test_a_program_that_lacks_a_package_is_listed_with_the_reason(programs):
     programs(server=GOOD, heavy="tests.main.command_that_lacks_a_package:command")
     result = invoke("--help")

@@ -1,0 +1,10 @@
+"""The commands that operators type: clients of the API and of the publisher, one module each.
+
+`group` holds them all; `ringback.__main__` shows them beside the programs. Nothing here may know how the server works.
+"""
+
+import click
+
+from ringback.cli import completion
+
+group = click.Group("ringback", commands=[completion.command])
