@@ -1,0 +1,52 @@
+"""Why something can't be published. All of these are for the publisher to fix; none is worth a retry.
+
+PublishRefused
+├── ModelUnreadable     RB-PUB-001  the file is no model
+├── ManifestRefused     RB-PUB-010  the artifact can't be described: a path, a role, a size, a name
+├── GoldenRefused       RB-PUB-020  the golden set is not well-formed, or its inputs are other files
+├── ReplayFailed        RB-PUB-021  the app's replay did not run on this model
+└── QualityRefused      RB-PUB-022  the model does not decide what its labels say
+"""
+
+from __future__ import annotations
+
+
+class PublishRefused(Exception):
+    """One reason, with a stable code and what to do about it."""
+
+    code = "RB-PUB-000"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}. Hint: {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+
+
+class ModelUnreadable(PublishRefused):
+    """The file is not a model of the format it claims to be."""
+
+    code = "RB-PUB-001"
+
+
+class ManifestRefused(PublishRefused):
+    """The artifact can't be described by a manifest."""
+
+    code = "RB-PUB-010"
+
+
+class GoldenRefused(PublishRefused):
+    """The golden set can't be used."""
+
+    code = "RB-PUB-020"
+
+
+class ReplayFailed(PublishRefused):
+    """The app's replay entry did not print a result."""
+
+    code = "RB-PUB-021"
+
+
+class QualityRefused(PublishRefused):
+    """The model fails its own quality check."""
+
+    code = "RB-PUB-022"
