@@ -51,5 +51,8 @@ __all__ = [
     "after_report",
     "after_silence",
     "checked",
+    "granted_again",
     "judge",
+    "silence_due_at_ms",
+    "withdrawn",
 ]
