@@ -16,6 +16,8 @@ from ringback.control import (
     Rung,
     State,
     StratumCut,
+    Waiting,
+    WaitKind,
     decide,
 )
 from ringback.control.table import GROWING
@@ -128,3 +130,15 @@ def ring_of_state(state: State) -> int:
 
 ALARMING = evidence(family("door", 15, 4), family("gate", 15))
 """Beyond 20, below 100: a person has to look."""
+
+
+def waits(start: Rollout, seen: RolloutEvidence = CLEAN, now_ms: int = NOW) -> tuple[Waiting, ...]:
+    decision = decide(start, seen, now_ms)
+    assert decision.event is None, decision.reasons
+    assert decision.rollout == start
+    assert decision.effects == ()
+    return decision.waiting_on
+
+
+def wait_texts(start: Rollout, seen: RolloutEvidence = CLEAN, now_ms: int = NOW) -> list[tuple[WaitKind, str]]:
+    return [(each.kind, each.text) for each in waits(start, seen, now_ms)]
