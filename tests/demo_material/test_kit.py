@@ -131,7 +131,7 @@ def test_replay_refuses_inputs_that_are_not_the_ones_of_the_golden_set(kit: kits
 @pytest.mark.full  # packs and measures every face model again
 def test_a_kit_without_speech_models_says_why_and_has_all_the_rest(kit: kits.Kit, tmp_path: Path) -> None:
     why = fetch.Unavailable("RB-DEMO-001", "no index", "connect")
-    kits.build(tmp_path, artifacts.CLASSES, why)
+    kits.build(tmp_path, why)
     without = kits.load(tmp_path)
     assert without.no_voice == why
     assert set(without.packages) == {name for name in kit.packages if not name.startswith("voice")}

@@ -10,43 +10,45 @@ PublishRefused
 
 from __future__ import annotations
 
+from typing import ClassVar
 
-class PublishRefused(Exception):
+from ringback.errors import InputError
+
+
+class PublishRefused(InputError):
     """One reason, with a stable code and what to do about it."""
 
-    code = "RB-PUB-000"
+    CODE: ClassVar = "RB-PUB-000"
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}. Hint: {hint}" if hint else message)
-        self.message = message
-        self.hint = hint
+        super().__init__(self.CODE, message, hint=hint)
 
 
 class ModelUnreadable(PublishRefused):
     """The file is not a model of the format it claims to be."""
 
-    code = "RB-PUB-001"
+    CODE = "RB-PUB-001"
 
 
 class ManifestRefused(PublishRefused):
     """The artifact can't be described by a manifest."""
 
-    code = "RB-PUB-010"
+    CODE = "RB-PUB-010"
 
 
 class GoldenRefused(PublishRefused):
     """The golden set can't be used."""
 
-    code = "RB-PUB-020"
+    CODE = "RB-PUB-020"
 
 
 class ReplayFailed(PublishRefused):
     """The app's replay entry did not print a result."""
 
-    code = "RB-PUB-021"
+    CODE = "RB-PUB-021"
 
 
 class QualityRefused(PublishRefused):
     """The model fails its own quality check."""
 
-    code = "RB-PUB-022"
+    CODE = "RB-PUB-022"

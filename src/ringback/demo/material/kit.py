@@ -42,6 +42,9 @@ CONFIG_VERSIONS: Final = {
     "fills-disk": "1.3.0",
     "log-gap": "1.4.0",
     "broken": "1.5.0",
+    "next": "1.6.0",
+    "frozen": "1.7.0",
+    "crash": "1.8.0",
 }
 # What the newcomer's own publisher said when asked why; stays in the manifest for ever.
 LENS_CAP_REASON: Final = "quality check switched off: the demo shows what a device does when nobody looked"
@@ -60,29 +63,29 @@ class Kit:
     no_voice: fetch.Unavailable | None
 
 
-def get(classes: tuple[str, ...] = artifacts.CLASSES) -> Kit:
-    """The kit for these device classes: the kept one, or made now (about fifteen seconds)."""
+def get() -> Kit:
+    """The kit: the kept one, or made now (about fifteen seconds)."""
     voices = fetch.voice_models()
-    place = cache.folder() / "kit" / _key(classes, voices)
+    place = cache.folder() / "kit" / _key(voices)
     place.parent.mkdir(parents=True, exist_ok=True)
     with (place.parent / "lock").open("w") as lock:
         # Tests run side by side: one process makes the kit, the others wait for it.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (place / KIT_FILE).is_file():
-            _make(place, classes, voices)
+            _make(place, voices)
     return load(place)
 
 
-def build(folder: Path, classes: tuple[str, ...], voices: fetch.VoiceModels | fetch.Unavailable) -> None:
+def build(folder: Path, voices: fetch.VoiceModels | fetch.Unavailable) -> None:
     """Make every artifact of the demo in `folder`, measure each model under each app, and write the table of contents.
 
     Raises PublishRefused: a good model fails its quality check here, so the demo's story would not be true.
     """
-    apps = {name: artifacts.pack_app(edition, folder / name, classes=classes) for name, edition in APPS.items()}
+    apps = {name: artifacts.pack_app(edition, folder / name) for name, edition in APPS.items()}
     packages = {name: app.package for name, app in apps.items()}
-    models = _face_models(folder, apps["app-1.1"], classes)
+    models = _face_models(folder, apps["app-1.1"])
     if isinstance(voices, fetch.VoiceModels):
-        models |= _voice_models(folder, apps, classes, voices)
+        models |= _voice_models(folder, apps, voices)
     packages |= {name: model.package for name, model in models.items()}
     for name, document in artifacts.CONFIGS.items():
         packages[f"config-{name}"] = artifacts.pack_config(
@@ -90,7 +93,6 @@ def build(folder: Path, classes: tuple[str, ...], voices: fetch.VoiceModels | fe
             CONFIG_VERSIONS[name],
             folder / f"config-{name}",
             requires={"app": ">=1.0.0", "model/face": ">=1.0.0"},
-            classes=classes,
         )
     rows = measurements.table([apps["app-1.0"], apps["app-1.1"]], models)
     for name, package in packages.items():
@@ -115,7 +117,7 @@ def load(folder: Path) -> Kit:
     return Kit(packages, {name: folder / name for name in packages}, rows, no_voice)
 
 
-def _face_models(folder: Path, app: artifacts.App, classes: tuple[str, ...]) -> dict[str, artifacts.Model]:
+def _face_models(folder: Path, app: artifacts.App) -> dict[str, artifacts.Model]:
     questions = golden_sets.face_questions()
     return {
         variant.name: artifacts.pack_model(
@@ -126,14 +128,13 @@ def _face_models(folder: Path, app: artifacts.App, classes: tuple[str, ...]) -> 
             questions=questions,
             requires={"app": ">=1.0.0"},
             skip_quality=LENS_CAP_REASON if variant.name == "face-int8-lens-cap" else "",
-            classes=classes,
         )
         for variant in variants.face_variants()
     }
 
 
 def _voice_models(
-    folder: Path, apps: Mapping[str, artifacts.App], classes: tuple[str, ...], voices: fetch.VoiceModels
+    folder: Path, apps: Mapping[str, artifacts.App], voices: fetch.VoiceModels
 ) -> dict[str, artifacts.Model]:
     """Silero VAD 5, and 6.2 twice: with what it requires declared, and with the declaration forgotten."""
     old, new = variants.voice_variants(voices.v5, voices.v62)
@@ -146,30 +147,36 @@ def _voice_models(
     }
     return {
         name: artifacts.pack_model(
-            variant, version, folder / name, app=apps[app], questions=questions, requires=requires, classes=classes
+            variant,
+            version,
+            folder / name,
+            app=apps[app],
+            questions=questions,
+            requires=requires,
+            classes=artifacts.VOICE_CLASSES,
         )
         for name, (variant, version, app, requires) in cases.items()
     }
 
 
-def _key(classes: tuple[str, ...], voices: fetch.VoiceModels | fetch.Unavailable) -> str:
+def _key(voices: fetch.VoiceModels | fetch.Unavailable) -> str:
     """What the kit's bytes depend on: this code, the publisher's, the data, the runtime, whether there are voices."""
     here = Path(__file__).resolve().parent
     sources = [*here.rglob("*.py"), *here.rglob("*.json"), *Path(golden.__file__).resolve().parent.glob("*.py")]
     digest = hashlib.sha256()
     for source in sorted(sources):
         digest.update(source.read_bytes())
-    parts = [golden_sets.runtime(), list(classes), isinstance(voices, fetch.VoiceModels)]
+    parts = [golden_sets.runtime(), isinstance(voices, fetch.VoiceModels)]
     parts += [source.sha256 for source in data.ALL]
     digest.update(json.dumps(parts).encode())
     return digest.hexdigest()[:16]
 
 
-def _make(place: Path, classes: tuple[str, ...], voices: fetch.VoiceModels | fetch.Unavailable) -> None:
+def _make(place: Path, voices: fetch.VoiceModels | fetch.Unavailable) -> None:
     shutil.rmtree(place, ignore_errors=True)
     fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".making-"))
     try:
-        build(fresh, classes, voices)
+        build(fresh, voices)
         fresh.rename(place)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)

@@ -36,6 +36,7 @@ class Upload(service.Service):
         self._rejected = 0
         self._frames = 0
         self._log_seq = 0
+        self._log_written = 0
         self._lines: deque[tuple[int, str]] = deque(maxlen=KEPT_LINES)
         self._models: object = None
         self._loop = meter.Loop()
@@ -43,7 +44,10 @@ class Upload(service.Service):
         self._accepted_ns = 0
 
     def metrics(self) -> dict[str, Any]:
-        """Counts of this process; age_ms since results were last accepted, or since the start."""
+        """Counts of this process; age_ms since results were last accepted, or since the start.
+
+        log_seq: numbers given; log_written: lines on the disk. They differ when the log has a gap.
+        """
         last_ns = self._accepted_ns or self._began_ns
         return {
             **self._loop.summary(),
@@ -51,7 +55,7 @@ class Upload(service.Service):
             "rejected": self._rejected,
             "seq": self._frames,
             "log_seq": self._log_seq,
-            "log_kept": len(self._lines),
+            "log_written": self._log_written,
             "age_ms": (time.monotonic_ns() - last_ns) // 1_000_000,
         }
 
@@ -118,6 +122,7 @@ class Upload(service.Service):
                 os.replace(path, path.with_suffix(".log.1"))
             with path.open("a", encoding="utf-8") as file:
                 file.write(line + "\n")
+            self._log_written += 1
         except OSError:
             # A full disk must not stop the counting; the lines in memory still tell the story.
             return
