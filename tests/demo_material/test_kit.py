@@ -105,8 +105,15 @@ def test_a_variant_is_made_again_with_the_same_bytes(tmp_path: Path) -> None:
         assert made.read_bytes() == variant.file().read_bytes(), variant.name
 
 
+def test_what_goes_to_microcontrollers_has_a_manifest_they_can_read(kit: kits.Kit) -> None:
+    small = {name: package for name, package in kit.packages.items() if "esp32s3-door" in package.identity.classes}
+    assert {"app-1.0", "face-fp32", "face-int8", "config-good"} <= set(small)
+    assert not any(name.startswith("voice") for name in small)
+    assert max(len(package.manifest) for package in small.values()) <= 4096
+
+
 def test_a_kit_with_a_changed_file_is_refused_and_the_file_is_named(kit: kits.Kit, tmp_path: Path) -> None:
-    app = artifacts.pack_app(artifacts.APP_1_1, tmp_path / "app-1.1")
+    app = artifacts.pack_app(artifacts.APP_1_1, tmp_path / "app-1.1", classes=artifacts.LINUX_CLASSES)
     (tmp_path / "app-1.1.manifest.json").write_bytes(app.package.manifest)
     (tmp_path / kits.KIT_FILE).write_text(json.dumps({"artifacts": ["app-1.1"], "measured": [], "no_voice": None}))
     assert kits.load(tmp_path).packages["app-1.1"].digest == kit.packages["app-1.1"].digest

@@ -56,6 +56,31 @@ def test_a_sealed_set_holds_inputs_by_digest_both_checks_and_their_tolerances(qu
     assert (document["task"], document["preprocess"], document["runtime"]) == ("face", "blazeface-128", "a runtime")
 
 
+def test_a_sealed_set_gives_back_its_questions_for_the_next_model(questions: golden.Questions, tmp_path: Path) -> None:
+    sealed = golden.seal(questions, answers(1, 1, 0, 1))
+    (tmp_path / "set" / "inputs").mkdir(parents=True)
+    (tmp_path / "set" / "inputs" / "picture.jpg").write_bytes(b"pixels")
+    again = golden.questions_of(sealed, tmp_path / "set")
+    assert golden.seal(again, answers(1, 1, 0, 1)) == sealed
+
+
+@pytest.mark.parametrize("content", [None, b"other pixels"])
+def test_questions_without_their_own_inputs_are_refused(
+    questions: golden.Questions, tmp_path: Path, content: bytes | None
+) -> None:
+    (tmp_path / "inputs").mkdir()
+    if content is not None:
+        (tmp_path / "inputs" / "picture.jpg").write_bytes(content)
+    with pytest.raises(GoldenRefused, match="inputs/picture.jpg: found .* expected SHA-256"):
+        golden.questions_of(golden.seal(questions, answers(1, 1, 0, 1)), tmp_path)
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"task": 1}'])
+def test_questions_are_not_read_from_anything_else(tmp_path: Path, document: bytes) -> None:
+    with pytest.raises(GoldenRefused, match="can't be read"):
+        golden.questions_of(document, tmp_path)
+
+
 def test_quality_is_the_share_of_labels_met_and_passes_at_its_limit(questions: golden.Questions) -> None:
     assert golden.quality(questions, answers(1, 1, 0, 1)) == golden.Quality(750_000, 750_000, 4)
     assert golden.quality(questions, answers(1, 1, 0, 1)).passes

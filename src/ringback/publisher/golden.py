@@ -161,6 +161,46 @@ def seal(questions: Questions, answers: Answers, *, skip_quality: str = "") -> b
     return canonical(document)
 
 
+def questions_of(document: bytes, folder: Path) -> Questions:
+    """The questions of a sealed golden set, to be asked of another model: a new version, or one pushed by hand.
+
+    Args:
+        document: the golden file's bytes.
+        folder: where it lies; its inputs lie under it.
+
+    Raises GoldenRefused: not a golden set, or its inputs are missing or other files.
+    """
+    try:
+        found = json.loads(document)
+        questions = Questions(
+            task=str(found["task"]),
+            preprocess=str(found["preprocess"]),
+            runtime=str(found["runtime"]),
+            threshold_ppm=int(found["threshold_ppm"]),
+            inputs=tuple(_input(folder, one["path"], one["licence"], one["sha256"]) for one in found["inputs"]),
+            samples=tuple(found["samples"]),
+            labels=tuple(int(label) for label in found["quality"]["decisions"]),
+            tolerance=Tolerance(
+                fidelity_min_agree_ppm=int(found["fidelity"]["min_agree_ppm"]),
+                fidelity_max_mean_abs_ppm=int(found["fidelity"]["max_mean_abs_ppm"]),
+                quality_min_agree_ppm=int(found["quality"]["min_agree_ppm"]),
+            ),
+        )
+    except (ValueError, KeyError, TypeError) as cause:
+        raise GoldenRefused(
+            f"the golden set can't be read: {cause!r}", "take the golden.json of a published model"
+        ) from cause
+    return questions
+
+
+def _input(folder: Path, path: str, licence: str, sha256: str) -> Input:
+    file = folder / path
+    found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
+    if found != sha256:
+        raise GoldenRefused(f"{path}: found {found}, expected SHA-256 {sha256}", "take the golden set with its inputs")
+    return Input(path, file, licence)
+
+
 def _document(questions: Questions) -> dict[str, Json]:
     if not questions.samples or len(questions.samples) != len(questions.labels):
         found = f"{len(questions.samples)} samples and {len(questions.labels)} labels"

@@ -24,9 +24,9 @@ from ringback.publisher.manifest import Json
 HERE: Final = Path(__file__).resolve().parent
 DOOR: Final = HERE / "door"
 # The real boxes are of the first class. The others are simulated: they run the same artifacts by what was measured of
-# them here, scaled by the factor their family states. A microcontroller has no ear.
+# them here, scaled by the factor their family states. A microcontroller has no ear, and stays on the first app.
 CLASSES: Final = ("rk3566-door", "orin-door", "nuc-door", "esp32s3-door")
-VOICE_CLASSES: Final = CLASSES[:3]
+LINUX_CLASSES: Final = CLASSES[:3]
 SERVICES: Final = ("camera", "inference", "upload")
 # From start to ready measured at 0.4 s alone and 1.5 s with the whole demo on two cores.
 READY_MS: Final = 10_000

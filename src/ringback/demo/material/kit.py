@@ -22,6 +22,8 @@ from ringback.demo.material import artifacts, cache, data, fetch, golden_sets, m
 from ringback.publisher import golden, manifest
 
 KIT_FILE: Final = "kit.json"
+# A kit has 15 MB. Two, so that switching between two branches does not make one each time.
+KEPT_KITS: Final = 2
 APPS: Final = {
     "app-1.0": artifacts.APP_1_0,
     "app-1.1": artifacts.APP_1_1,
@@ -81,7 +83,9 @@ def build(folder: Path, voices: fetch.VoiceModels | fetch.Unavailable) -> None:
 
     Raises PublishRefused: a good model fails its quality check here, so the demo's story would not be true.
     """
-    apps = {name: artifacts.pack_app(edition, folder / name) for name, edition in APPS.items()}
+    apps = {
+        name: artifacts.pack_app(edition, folder / name, classes=_classes(edition)) for name, edition in APPS.items()
+    }
     packages = {name: app.package for name, app in apps.items()}
     models = _face_models(folder, apps["app-1.1"])
     if isinstance(voices, fetch.VoiceModels):
@@ -115,6 +119,10 @@ def load(folder: Path) -> Kit:
     no_voice = fetch.Unavailable(*contents["no_voice"]) if contents["no_voice"] else None
     rows = tuple(measurements.Row.from_json(row) for row in contents["measured"])
     return Kit(packages, {name: folder / name for name in packages}, rows, no_voice)
+
+
+def _classes(edition: artifacts.Edition) -> tuple[str, ...]:
+    return artifacts.CLASSES if edition == artifacts.APP_1_0 else artifacts.LINUX_CLASSES
 
 
 def _face_models(folder: Path, app: artifacts.App) -> dict[str, artifacts.Model]:
@@ -153,7 +161,7 @@ def _voice_models(
             app=apps[app],
             questions=questions,
             requires=requires,
-            classes=artifacts.VOICE_CLASSES,
+            classes=artifacts.LINUX_CLASSES,
         )
         for name, (variant, version, app, requires) in cases.items()
     }
@@ -180,3 +188,6 @@ def _make(place: Path, voices: fetch.VoiceModels | fetch.Unavailable) -> None:
         fresh.rename(place)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+    kits = sorted((kit for kit in place.parent.iterdir() if kit.is_dir()), key=lambda kit: kit.stat().st_mtime)
+    for old in kits[:-KEPT_KITS]:
+        shutil.rmtree(old, ignore_errors=True)
