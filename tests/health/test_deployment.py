@@ -180,20 +180,28 @@ def test_a_drill_goes_forward_fails_comes_back_and_goes_forward_again_without_a_
     assert confirmed.drill is Drill.PASSED
 
 
-def test_a_drill_that_does_not_come_back_healthy_fails_the_device() -> None:
+def test_a_drill_that_does_not_come_back_healthy_fails_the_drill_and_not_the_release() -> None:
     lost = Result(ResultKind.REVERTED, drill=True, rule="latency", healthy=False)
     drilled = told(offered(Drill.PENDING), Heard(1, entered=True, result=lost))
 
     assert drilled.drill is Drill.FAILED
-    assert drilled.outcome is Outcome.FELL_BACK
-    assert drilled.is_failed
+    assert drilled.is_lost_in_drill
+    assert not (drilled.is_failed or drilled.is_good or drilled.is_moving)
 
 
-def test_a_drill_that_notices_nothing_fails_the_device() -> None:
+def test_a_drill_that_notices_nothing_fails_the_drill() -> None:
     unnoticed = told(offered(Drill.PENDING), Heard(1, entered=True, result=CONFIRMED))
 
     assert unnoticed.drill is Drill.FAILED
-    assert unnoticed.is_failed
+    assert not (unnoticed.is_failed or unnoticed.is_good or unnoticed.is_moving)
+
+
+def test_a_genuine_failure_during_a_drill_that_does_not_heal_fails_both() -> None:
+    broken = Result(ResultKind.REVERTED, rule="latency", plane="model/face", healthy=False)
+    lost = told(offered(Drill.PENDING), Heard(1, entered=True, result=broken))
+
+    assert lost.drill is Drill.FAILED
+    assert lost.is_failed
 
 
 def test_a_genuine_failure_during_a_drill_proves_recovery_and_counts_against_the_release() -> None:

@@ -182,11 +182,12 @@ def _remembering(after: Rollout, before: Rollout, answer: Answer, cause: str) ->
 def _stopping(after: Rollout, answer: Answer, verdict: Verdict | None, cause: str) -> Rollout:
     """Name the plane to take back first and what to freeze.
 
-    A blamed plane alone is frozen; a guess freezes all that changed. A failed drill blames the way back, no digest.
+    A blamed plane alone is frozen; a guess freezes all that changed. A drill
+    that failed without any failure of the release blames the way back, and freezes nothing.
     """
     blamed, family = "", ""
     frozen: tuple[str, ...] = after.changed_planes
-    if answer.event is Event.VERDICT_FAILED and verdict is not None and verdict.blame is not None:
+    if answer.event in (Event.VERDICT_FAILED, Event.DRILL_FAILED) and verdict is not None and verdict.blame is not None:
         blamed, family = verdict.blame.plane, verdict.family
         if verdict.blame.basis in (BlameBasis.RULE, BlameBasis.RUNG):
             frozen = (blamed,)

@@ -148,7 +148,11 @@ def _alarm(moment: Moment) -> Answer | None:
     if lost:
         text = f"The drill failed on {words.devices(lost)}, which did not come back healthy without help."
         return Answer(Event.DRILL_FAILED, (text, "The way back is not proven."))
-    if verdict.level is Level.PAUSE and verdict.e_milli >= ALARM_FACTOR * rollout.accepted_e_milli:
+    if (
+        not rollout.unattended
+        and verdict.level is Level.PAUSE
+        and verdict.e_milli >= ALARM_FACTOR * rollout.accepted_e_milli
+    ):
         return Answer(Event.EVIDENCE_ALARMED, (*verdict.reasons, "A person has to look: resume, or roll back."))
     return None
 

@@ -85,6 +85,7 @@ class Rollout:
         stability_ms, rollback_ms: windows before and after full.
         maintenance: when it may grow, UTC; empty = always.
         auto_roll_back: a failed verdict rolls back without asking.
+        unattended: nobody is there to look at an alarm: growth goes on as the exposure rule allows until a verdict.
         patience_ms, rollback_parallel: see their defaults.
 
     Moved by decisions:
@@ -115,6 +116,7 @@ class Rollout:
     rollback_ms: int = 0
     maintenance: tuple[Interval, ...] = ()
     auto_roll_back: bool = True
+    unattended: bool = False
     patience_ms: int = PATIENCE_DEFAULT_MS
     rollback_parallel: int = ROLLBACK_PARALLEL_DEFAULT
     state: State = State.DRAFT

@@ -21,6 +21,9 @@ from ringback.health.deployment import (
     ResultKind,
     after_report,
     after_silence,
+    granted_again,
+    silence_due_at_ms,
+    withdrawn,
 )
 from ringback.health.evidence import Cause, Cohort, Ledger, RingEvidence, StratumEvidence
 from ringback.health.params import BUDGETS, BadGate, Budget, GateParams, checked

@@ -7,7 +7,8 @@ Decides: what a device's reports mean for the release it was given. Never: count
   preflight, the last step before announcing, enters at that moment too.
 - Silence: an entered device unheard for the heartbeat time fails *silently*, measured only while the server listened.
   Once counted, it stays a failure for the gate, even if the device comes back; otherwise counts would run backwards.
-- A drill's injected failure is no failure of the release; a drill that cannot come back is.
+- A drill's injected failure is no failure of the release. A device that does not come back from it is lost in the
+  drill: it fails the ring, whatever the release is worth.
 - Reports of another attempt than the deployment's present one change nothing but "last heard".
 """
 
@@ -132,10 +133,21 @@ class Deployment:
 
     @property
     def is_failed(self) -> bool:
-        """Counts as a failure of the release: by its outcome, by counted silence, or by a drill it did not survive."""
-        if self.drill is Drill.FAILED or self.counted_silent or self.outcome in FAILURES:
-            return self.entered_at_ms is not None
-        return self.outcome is Outcome.REFUSED and self.entered_at_ms is not None
+        """Counts as a failure of the release: by its outcome once it entered, or by counted silence."""
+        if self.counted_silent:
+            return True
+        is_bad_end = self.outcome in FAILURES or self.outcome is Outcome.REFUSED
+        return is_bad_end and self.entered_at_ms is not None and not self.is_lost_in_drill
+
+    @property
+    def is_lost_in_drill(self) -> bool:
+        """The injected failure was not noticed, or the device did not come back: that is the way back, not the release.
+
+        It fails its ring, stays unverified, and is neither good nor evidence against the release.
+        """
+        if self.drill is not Drill.FAILED or self.result is None:
+            return False
+        return self.result.drill or self.result.kind is ResultKind.CONFIRMED
 
     @property
     def is_good(self) -> bool:
@@ -145,7 +157,7 @@ class Deployment:
     @property
     def is_moving(self) -> bool:
         """Offered or on its way: neither confirmed, failed, refused nor withdrawn."""
-        if self.is_failed or self.confirmed_at_ms is not None:
+        if self.is_failed or self.is_lost_in_drill or self.confirmed_at_ms is not None:
             return False
         return self.outcome in (Outcome.OFFERED, Outcome.DOWNLOADING, Outcome.INSTALLED)
 
