@@ -202,6 +202,18 @@ def test_every_horizon_limits_by_its_own_budget() -> None:
     assert limits.tightest.horizon_ms == 4 * 3_600_000
 
 
+def test_failures_seen_at_a_short_horizon_raise_the_bound_of_every_longer_one() -> None:
+    gate = GateParams(budgets=BUDGETS["standard"])
+    old = family("door", 300, at_ms=NOW - 48 * 3_600_000).cohorts
+    young = family("door", 40, 10, at_ms=NOW - 2 * 3_600_000)
+
+    limits = exposure(gate, (replace(young, cohorts=(*old, *young.cohorts)),), NOW).limits
+
+    bounds = [limit.u_ppm for limit in limits if limit.scope == ""]
+    assert bounds == [bounds[0]] * 3
+    assert bounds[0] > 20_000
+
+
 def test_grants_run_out_and_never_below_zero_and_an_unplanned_family_is_held_by_the_total() -> None:
     grants: Grants | None = Grants(3, (StratumGrant("door", 1),))
     assert grants is not None
