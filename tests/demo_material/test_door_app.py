@@ -100,6 +100,16 @@ def test_a_config_that_breaks_the_schema_is_refused_by_every_service_and_changes
     assert door.until_looked_at()["people_seen"] == 27
 
 
+def test_a_camera_that_was_restarted_is_followed_at_once(door: Box) -> None:
+    door.until(lambda: door.ask("camera")["frames"] > 60, "the camera is past its first loop")
+    before = door.ask("upload")["seq"]
+    door.processes["camera"].kill()
+    door.processes["camera"].communicate()
+    door.start("camera")
+    door.until(lambda: door.ask("upload")["seq"] > before + 45, "frames of the new camera arrive")
+    assert door.ask("camera")["frames"] < 200
+
+
 def test_a_covered_lens_shows_as_nobody_seen_while_everything_else_is_well(door: Box) -> None:
     door.until_looked_at()
     door.configure({"camera": {"source": "black", "frame_interval_ms": 10}})

@@ -66,7 +66,10 @@ class Camera(service.Service):
         self._loop = scene(env)
         self._black = bytes(shapes.FRAME_BYTES)
         self._captured: deque[tuple[int, Step]] = deque(maxlen=len(self._loop))
-        self._count = 0
+        # Frames are numbered from the clock, so that a camera that was restarted goes on above its old numbers (it
+        # captures less than one frame per millisecond) and nobody waits for them to be reached again.
+        self._first = time.monotonic_ns() // 1_000_000
+        self._count = self._first
         self._last_ns = time.monotonic_ns()
         self._lock = threading.Lock()
         self.settings = settings.load(env.config)
@@ -80,7 +83,7 @@ class Camera(service.Service):
 
     def capture(self) -> None:
         """Take the next frame of the loop."""
-        step = self._loop[self._count % len(self._loop)]
+        step = self._loop[(self._count - self._first) % len(self._loop)]
         if self.settings.source == "black":
             step = step._replace(frame=self._black)
         with self._lock:
@@ -103,7 +106,7 @@ class Camera(service.Service):
     def metrics(self) -> dict[str, Any]:
         """frames: captured since the start; age_ms: since the last one."""
         return {
-            "frames": self._count,
+            "frames": self._count - self._first,
             "age_ms": (time.monotonic_ns() - self._last_ns) // 1_000_000,
             "streaming": int(self.is_streaming()),
         }
