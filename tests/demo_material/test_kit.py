@@ -9,7 +9,7 @@ import pytest
 from ringback.demo.material import artifacts, fetch, golden_sets, measurements, variants
 from ringback.demo.material import kit as kits
 from ringback.publisher import golden
-from ringback.publisher.errors import ManifestRefused, QualityRefused, ReplayFailed
+from ringback.publisher.errors import FileRefused, QualityRefused, ReplayFailed
 
 
 def row(kit: kits.Kit, model: str, app: str = "1.1.0") -> measurements.Row:
@@ -80,8 +80,8 @@ def test_the_new_speech_model_is_stone_deaf_without_the_context_only_the_new_app
 
 def test_the_new_speech_model_declares_what_it_needs_and_its_twin_does_not(kit: kits.Kit) -> None:
     needs_voice(kit)
-    assert kit.packages["voice-6.2"].identity.requires == {"app": ">=1.1.0"}
-    assert kit.packages["voice-6.2-undeclared"].identity.requires == {}
+    assert [str(need) for need in kit.packages["voice-6.2"].artifact.requires] == ["app >=1.1.0"]
+    assert kit.packages["voice-6.2-undeclared"].artifact.requires == ()
 
 
 def test_a_model_that_fails_its_quality_check_is_refused_without_a_reason(kit: kits.Kit, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_variant_is_made_again_with_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_what_goes_to_microcontrollers_has_a_manifest_they_can_read(kit: kits.Kit) -> None:
-    small = {name: package for name, package in kit.packages.items() if "esp32s3-door" in package.identity.classes}
+    small = {name: package for name, package in kit.packages.items() if "esp32s3-door" in package.artifact.classes}
     assert {"app-1.0", "face-fp32", "face-int8", "config-good"} <= set(small)
     assert not any(name.startswith("voice") for name in small)
     assert max(len(package.manifest) for package in small.values()) <= 4096
@@ -118,7 +118,7 @@ def test_a_kit_with_a_changed_file_is_refused_and_the_file_is_named(kit: kits.Ki
     (tmp_path / kits.KIT_FILE).write_text(json.dumps({"artifacts": ["app-1.1"], "measured": [], "no_voice": None}))
     assert kits.load(tmp_path).packages["app-1.1"].digest == kit.packages["app-1.1"].digest
     (tmp_path / "app-1.1" / "run.py").write_text("changed")
-    with pytest.raises(ManifestRefused, match="run.py has SHA-256"):
+    with pytest.raises(FileRefused, match="run.py has SHA-256"):
         kits.load(tmp_path)
 
 

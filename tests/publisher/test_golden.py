@@ -60,8 +60,9 @@ def test_a_sealed_set_gives_back_its_questions_for_the_next_model(questions: gol
     sealed = golden.seal(questions, answers(1, 1, 0, 1))
     (tmp_path / "set" / "inputs").mkdir(parents=True)
     (tmp_path / "set" / "inputs" / "picture.jpg").write_bytes(b"pixels")
-    again = golden.questions_of(sealed, tmp_path / "set")
-    assert golden.seal(again, answers(1, 1, 0, 1)) == sealed
+    again = golden.questions_of(sealed, (tmp_path / "set").joinpath)
+    assert golden.answers_of(sealed) == answers(1, 1, 0, 1)
+    assert golden.seal(again, golden.answers_of(sealed)) == sealed
 
 
 @pytest.mark.parametrize("content", [None, b"other pixels"])
@@ -72,13 +73,13 @@ def test_questions_without_their_own_inputs_are_refused(
     if content is not None:
         (tmp_path / "inputs" / "picture.jpg").write_bytes(content)
     with pytest.raises(GoldenRefused, match="inputs/picture.jpg: found .* expected SHA-256"):
-        golden.questions_of(golden.seal(questions, answers(1, 1, 0, 1)), tmp_path)
+        golden.questions_of(golden.seal(questions, answers(1, 1, 0, 1)), tmp_path.joinpath)
 
 
 @pytest.mark.parametrize("document", [b"", b"[]", b"{}", b'{"task": 1}'])
 def test_questions_are_not_read_from_anything_else(tmp_path: Path, document: bytes) -> None:
     with pytest.raises(GoldenRefused, match="can't be read"):
-        golden.questions_of(document, tmp_path)
+        golden.questions_of(document, tmp_path.joinpath)
 
 
 def test_quality_is_the_share_of_labels_met_and_passes_at_its_limit(questions: golden.Questions) -> None:

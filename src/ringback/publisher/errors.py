@@ -1,11 +1,15 @@
 """Why something can't be published. All of these are for the publisher to fix; none is worth a retry.
 
-PublishRefused
-├── ModelUnreadable     RB-PUB-001  the file is no model
-├── ManifestRefused     RB-PUB-010  the artifact can't be described: a path, a role, a size, a name
-├── GoldenRefused       RB-PUB-020  the golden set is not well-formed, or its inputs are other files
-├── ReplayFailed        RB-PUB-021  the app's replay did not run on this model
-└── QualityRefused      RB-PUB-022  the model does not decide what its labels say
+InputError (ringback.errors)
+├── SpecError           RB-SPEC-…   the description or the manifest says something impossible (ringback.spec)
+└── PublishRefused
+    ├── ModelUnreadable RB-PUB-001  the file is no model
+    ├── ModelRefused    RB-PUB-002  the model is not the one that its manifest describes
+    ├── FileRefused     RB-PUB-010  a file can't be read, or is not the one the manifest was made for
+    ├── FileMissing     RB-PUB-011  a command line names a file that the artifact lacks
+    ├── GoldenRefused   RB-PUB-020  the golden set is not well-formed, or its inputs are other files
+    ├── ReplayFailed    RB-PUB-021  the app's replay did not run on this model
+    └── QualityRefused  RB-PUB-022  the model does not decide what its labels say
 """
 
 from __future__ import annotations
@@ -30,10 +34,22 @@ class ModelUnreadable(PublishRefused):
     CODE = "RB-PUB-001"
 
 
-class ManifestRefused(PublishRefused):
-    """The artifact can't be described by a manifest."""
+class ModelRefused(PublishRefused):
+    """The model's own signature contradicts its description."""
+
+    CODE = "RB-PUB-002"
+
+
+class FileRefused(PublishRefused):
+    """A file of the artifact can't be read, or has changed since the manifest was made."""
 
     CODE = "RB-PUB-010"
+
+
+class FileMissing(PublishRefused):
+    """The artifact would start something that it does not hold."""
+
+    CODE = "RB-PUB-011"
 
 
 class GoldenRefused(PublishRefused):

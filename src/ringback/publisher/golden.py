@@ -15,13 +15,13 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ringback.publisher.errors import GoldenRefused, QualityRefused, ReplayFailed
-from ringback.publisher.manifest import Json, canonical
+from ringback.spec.canonical import Json, encode
 
 FORMAT: Final = 1
 PPM: Final = 1_000_000
@@ -122,7 +122,7 @@ def ask(questions: Questions, argv: Sequence[str], *, app: Path, model: Path) ->
             (place / one.path).parent.mkdir(parents=True, exist_ok=True)
             (place / one.path).symlink_to(one.file.resolve())
         golden = place / "golden.json"
-        golden.write_bytes(canonical(_document(questions)))
+        golden.write_bytes(encode(_document(questions)))
         return replay(argv, app=app, model_dir=place, golden=golden)
 
 
@@ -131,6 +131,15 @@ def quality(questions: Questions, answers: Answers) -> Quality:
     pairs = list(zip(answers.decisions, questions.labels, strict=True))
     right = sum(1 for decision, label in pairs if decision == label)
     return Quality(right * PPM // len(pairs), questions.tolerance.quality_min_agree_ppm, len(pairs))
+
+
+def refusal_of(found: Quality) -> QualityRefused:
+    """The error for a model that fails its own quality check."""
+    return QualityRefused(
+        f"the model decides {found.agree_ppm / 10_000:.1f} % of {found.n} samples as labelled; "
+        f"its own quality check wants {found.min_agree_ppm / 10_000:.1f} %",
+        "do not release it; to show what a device would do, give a reason with --skip-quality",
+    )
 
 
 def seal(questions: Questions, answers: Answers, *, skip_quality: str = "") -> bytes:
@@ -145,11 +154,7 @@ def seal(questions: Questions, answers: Answers, *, skip_quality: str = "") -> b
     document = _document(questions)
     found = quality(questions, answers)
     if not found.passes and not skip_quality:
-        raise QualityRefused(
-            f"the model decides {found.agree_ppm / 10_000:.1f} % of {found.n} samples as labelled; "
-            f"its own quality check wants {found.min_agree_ppm / 10_000:.1f} %",
-            "do not release it; to show what a device would do, give a reason with --skip-quality",
-        )
+        raise refusal_of(found)
     tolerance = questions.tolerance
     document["fidelity"] = {
         "decisions": list(answers.decisions),
@@ -158,15 +163,15 @@ def seal(questions: Questions, answers: Answers, *, skip_quality: str = "") -> b
         "max_mean_abs_ppm": tolerance.fidelity_max_mean_abs_ppm,
     }
     document["quality"] = {"decisions": list(questions.labels), "min_agree_ppm": tolerance.quality_min_agree_ppm}
-    return canonical(document)
+    return encode(document)
 
 
-def questions_of(document: bytes, folder: Path) -> Questions:
+def questions_of(document: bytes, find: Callable[[str], Path | None]) -> Questions:
     """The questions of a sealed golden set, to be asked of another model: a new version, or one pushed by hand.
 
     Args:
         document: the golden file's bytes.
-        folder: where it lies; its inputs lie under it.
+        find: where an input lies on this machine, by its path in the golden set; None when it is not there.
 
     Raises GoldenRefused: not a golden set, or its inputs are missing or other files.
     """
@@ -177,7 +182,7 @@ def questions_of(document: bytes, folder: Path) -> Questions:
             preprocess=str(found["preprocess"]),
             runtime=str(found["runtime"]),
             threshold_ppm=int(found["threshold_ppm"]),
-            inputs=tuple(_input(folder, one["path"], one["licence"], one["sha256"]) for one in found["inputs"]),
+            inputs=tuple(_input(find, one["path"], one["licence"], one["sha256"]) for one in found["inputs"]),
             samples=tuple(found["samples"]),
             labels=tuple(int(label) for label in found["quality"]["decisions"]),
             tolerance=Tolerance(
@@ -187,16 +192,30 @@ def questions_of(document: bytes, folder: Path) -> Questions:
             ),
         )
     except (ValueError, KeyError, TypeError) as cause:
-        raise GoldenRefused(
-            f"the golden set can't be read: {cause!r}", "take the golden.json of a published model"
-        ) from cause
+        raise _unreadable(cause) from cause
     return questions
 
 
-def _input(folder: Path, path: str, licence: str, sha256: str) -> Input:
-    file = folder / path
-    found = hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "no file"
-    if found != sha256:
+def answers_of(document: bytes) -> Answers:
+    """What the model said when the golden set was sealed. Raises GoldenRefused."""
+    try:
+        recorded = json.loads(document)["fidelity"]
+        return Answers(
+            tuple(int(decision) for decision in recorded["decisions"]),
+            tuple(tuple(int(value) for value in values) for values in recorded["values"]),
+        )
+    except (ValueError, KeyError, TypeError) as cause:
+        raise _unreadable(cause) from cause
+
+
+def _unreadable(cause: Exception) -> GoldenRefused:
+    return GoldenRefused(f"the golden set can't be read: {cause!r}", "take the golden.json of a published model")
+
+
+def _input(find: Callable[[str], Path | None], path: str, licence: str, sha256: str) -> Input:
+    file = find(path)
+    found = hashlib.sha256(file.read_bytes()).hexdigest() if file is not None and file.is_file() else "no file"
+    if file is None or found != sha256:
         raise GoldenRefused(f"{path}: found {found}, expected SHA-256 {sha256}", "take the golden set with its inputs")
     return Input(path, file, licence)
 

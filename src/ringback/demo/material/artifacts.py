@@ -8,18 +8,17 @@ Packing takes seconds (each model is replayed for its golden set), so packages a
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ringback.demo.material import data, golden_sets
 from ringback.demo.material.variants import Variant
-from ringback.publisher import golden, manifest, sniff
-from ringback.publisher.manifest import Json
+from ringback.publisher import folder as folders
+from ringback.publisher import golden, manifest, review
+from ringback.spec.canonical import Json, encode
 
 HERE: Final = Path(__file__).resolve().parent
 DOOR: Final = HERE / "door"
@@ -112,7 +111,7 @@ def pack_app(edition: Edition, into: Path, *, classes: Sequence[str] = CLASSES) 
     shutil.copyfile(DOOR / "config.schema.json", into / "door" / "config.schema.json")
     _copy((picture.file for picture in data.PICTURES), into / "pictures")
     _copy((clip.file for clip in data.CLIPS), into / "clips")
-    (into / "scene.json").write_bytes(manifest.canonical(_scene()))
+    (into / "scene.json").write_bytes(encode(_scene()))
     identity = manifest.Identity("app", "firmware", "door", edition.version, tuple(classes))
     meta: dict[str, Json] = {
         "services": [
@@ -129,7 +128,7 @@ def pack_app(edition: Edition, into: Path, *, classes: Sequence[str] = CLASSES) 
         "interface": 2,
         "story": edition.story,
     }
-    return App(manifest.pack(identity, _files(into, _app_role), meta), into)
+    return App(manifest.pack(identity, _files(into), meta), into)
 
 
 def pack_model(
@@ -162,12 +161,12 @@ def pack_model(
         "format": "onnx",
         "preprocess": questions.preprocess,
         "task": questions.task,
-        "signature": signature(model),
+        "signature": review.signature_of(model),
         "story": variant.story,
     }
     if skip_quality:
-        meta["quality_skipped"] = skip_quality
-    package = manifest.pack(identity, _files(into, _model_role), meta)
+        meta[review.QUALITY_SKIPPED] = skip_quality
+    package = manifest.pack(identity, _files(into), meta)
     return Model(package, into, golden.quality(questions, answers))
 
 
@@ -182,15 +181,9 @@ def pack_config(
     """Write a config document to `into` (made anew) and pack it. Nothing is checked here: publishing does."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    (into / "config.json").write_bytes(manifest.canonical(document))
+    (into / "config.json").write_bytes(encode(document))
     identity = manifest.Identity("config", "config", "door", version, tuple(classes), dict(requires or {}))
     return manifest.pack(identity, {"config.json": ("config", into / "config.json")}, {"format": "json"})
-
-
-def signature(model: Path) -> Json:
-    """A model's signature as JSON."""
-    found: Json = json.loads(json.dumps(dataclasses.asdict(sniff.sniff(model))))
-    return found
 
 
 def _scene() -> Json:
@@ -206,22 +199,7 @@ def _copy(files: Iterable[Path], into: Path) -> None:
         shutil.copyfile(file, into / file.name)
 
 
-def _files(folder: Path, role: Callable[[str], str]) -> dict[str, tuple[str, Path]]:
-    found = {}
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            path = file.relative_to(folder).as_posix()
-            found[path] = (role(path), file)
-    return found
-
-
-def _app_role(path: str) -> str:
-    if path.endswith(".py"):
-        return "code"
-    return "schema" if path.endswith(".schema.json") else "asset"
-
-
-def _model_role(path: str) -> str:
-    if path == "model.onnx":
-        return "model"
-    return "golden" if path == "golden.json" else "input"
+def _files(place: Path) -> dict[str, tuple[str, Path]]:
+    files = [file for file in sorted(place.rglob("*")) if file.is_file()]
+    paths = [file.relative_to(place).as_posix() for file in files]
+    return {path: (folders.role_of(path), file) for path, file in zip(paths, files, strict=True)}

@@ -15,7 +15,7 @@ from typing import Final
 from ringback.demo.material import data
 from ringback.demo.material.door import faces, shapes, voice
 from ringback.publisher import golden
-from ringback.publisher.manifest import Json
+from ringback.spec.canonical import Json
 
 INPUT_FOLDER: Final = "inputs"
 # Measured on every variant of measure.py: good models decide 93 to 100 % like the reference, bad ones at most 64 %.

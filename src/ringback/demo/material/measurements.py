@@ -101,7 +101,7 @@ def row(app: artifacts.App, name: str, model: artifacts.Model, cost: Cost) -> Ro
     fidelity_ppm = agreement_ppm(answers.decisions, recorded["decisions"])
     pairs = list(zip(answers.decisions, labels, strict=True))
     return Row(
-        app=app.package.identity.version,
+        app=str(app.package.artifact.version),
         app_digest=app.package.digest,
         model=name,
         model_digest=model.package.digest,
@@ -177,7 +177,7 @@ def _voice_round(session: faces.Session) -> Callable[[meter.Latency], None]:
 
 
 def _slot(model: artifacts.Model) -> str:
-    return model.package.identity.plane.removeprefix("model/")
+    return model.package.artifact.plane.removeprefix("model/")
 
 
 if __name__ == "__main__":
