@@ -11,6 +11,7 @@ Decides: what a rollout does next and why. Never: touches a device, a database, 
 - ``ring``       who is in which ring.
 - ``brakes``     stop and freeze.
 - ``windows``    maintenance windows.
+- ``start``      from a release as written to a rollout that can begin.
 - ``record``     the stored form, and making a decision of the past again.
 """
 
@@ -30,6 +31,7 @@ from ringback.control.rollout import (
     RolloutEvidence,
     Rung,
 )
+from ringback.control.start import Targeted, WayBack, cuts_of, frames_of, gate_of, new_rollout
 from ringback.control.table import TABLE, TERMINAL, EffectKind, Event, Row, State, TransitionError
 from ringback.control.windows import Interval, Opening, opening
 
@@ -69,17 +71,23 @@ __all__ = [
     "StopAnswer",
     "StratumCut",
     "StratumGrant",
+    "Targeted",
     "TransitionError",
     "WaitKind",
     "Waiting",
+    "WayBack",
     "braked",
     "command",
     "cuts",
+    "cuts_of",
     "decide",
     "decision_bytes",
     "exposure",
+    "frames_of",
+    "gate_of",
     "inputs_bytes",
     "is_below",
+    "new_rollout",
     "opening",
     "place",
     "reach",
