@@ -9,7 +9,7 @@ import pytest
 from ringback.demo.material import artifacts, fetch, golden_sets, measurements, variants
 from ringback.demo.material import kit as kits
 from ringback.publisher import golden
-from ringback.publisher.errors import FileRefused, QualityRefused, ReplayFailed
+from ringback.publisher.errors import ManifestRefused, QualityRefused, ReplayFailed
 
 
 def row(kit: kits.Kit, model: str, app: str = "1.1.0") -> measurements.Row:
@@ -118,7 +118,7 @@ def test_a_kit_with_a_changed_file_is_refused_and_the_file_is_named(kit: kits.Ki
     (tmp_path / kits.KIT_FILE).write_text(json.dumps({"artifacts": ["app-1.1"], "measured": [], "no_voice": None}))
     assert kits.load(tmp_path).packages["app-1.1"].digest == kit.packages["app-1.1"].digest
     (tmp_path / "app-1.1" / "run.py").write_text("changed")
-    with pytest.raises(FileRefused, match="run.py has SHA-256"):
+    with pytest.raises(ManifestRefused, match="run.py has SHA-256"):
         kits.load(tmp_path)
 
 

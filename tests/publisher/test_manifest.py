@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ringback.publisher import manifest
-from ringback.publisher.errors import FileRefused
+from ringback.publisher.errors import ManifestRefused
 from ringback.spec.problem import SpecError
 
 IDENTITY = manifest.Identity("model/face", "model", "blazeface", "1.0.0", ("rk3566-door",), {"app": ">=1.0.0"})
@@ -55,11 +55,11 @@ def test_a_package_is_read_back_as_it_was_packed(file: Path, tmp_path: Path) -> 
 def test_a_package_whose_file_has_changed_or_gone_is_not_read_back(file: Path, tmp_path: Path) -> None:
     package = manifest.pack(IDENTITY, {"model.onnx": ("model", file)}, {})
     file.write_bytes(b"Weights")
-    with pytest.raises(FileRefused, match=r"model.onnx has SHA-256 .* its manifest says") as refused:
+    with pytest.raises(ManifestRefused, match=r"model.onnx has SHA-256 .* its manifest says") as refused:
         manifest.unpack(package.manifest, tmp_path)
     assert refused.value.code == "RB-PUB-010"
     file.unlink()
-    with pytest.raises(FileRefused, match="No such file"):
+    with pytest.raises(ManifestRefused, match="No such file"):
         manifest.unpack(package.manifest, tmp_path)
 
 
@@ -84,5 +84,5 @@ def test_what_no_device_would_accept_is_refused_before_it_is_published(
 
 
 def test_a_file_that_is_not_there_is_refused_by_its_path_in_the_artifact(tmp_path: Path) -> None:
-    with pytest.raises(FileRefused, match="model.onnx: No such file"):
+    with pytest.raises(ManifestRefused, match="model.onnx: No such file"):
         manifest.pack(IDENTITY, {"model.onnx": ("model", tmp_path / "absent")}, {})

@@ -5,7 +5,7 @@ InputError (ringback.errors)
 └── PublishRefused
     ├── ModelUnreadable RB-PUB-001  the file is no model
     ├── ModelRefused    RB-PUB-002  the model is not the one that its manifest describes
-    ├── FileRefused     RB-PUB-010  a file can't be read, or is not the one the manifest was made for
+    ├── ManifestRefused RB-PUB-010  a file can't be read, or is not the one the manifest was made for
     ├── FileMissing     RB-PUB-011  a command line names a file that the artifact lacks
     ├── GoldenRefused   RB-PUB-020  the golden set is not well-formed, or its inputs are other files
     ├── ReplayFailed    RB-PUB-021  the app's replay did not run on this model
@@ -40,8 +40,8 @@ class ModelRefused(PublishRefused):
     CODE = "RB-PUB-002"
 
 
-class FileRefused(PublishRefused):
-    """A file of the artifact can't be read, or has changed since the manifest was made."""
+class ManifestRefused(PublishRefused):
+    """A file of the artifact, or its description, is missing, unreadable, or has changed since it was packed."""
 
     CODE = "RB-PUB-010"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ringback.publisher.errors import FileRefused
+from ringback.publisher.errors import ManifestRefused
 from ringback.spec.artifact import Artifact, encode_manifest, parse_manifest
 from ringback.spec.canonical import Json
 
@@ -32,6 +32,11 @@ class Identity:
     requires: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
 
+    @property
+    def ref(self) -> str:
+        """`plane/name@version`, as people write it."""
+        return f"{self.plane}/{self.name}@{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Package:
@@ -39,6 +44,13 @@ class Package:
 
     artifact: Artifact
     blobs: Mapping[str, Path]
+
+    @property
+    def identity(self) -> Identity:
+        """What was asked for when it was packed."""
+        one = self.artifact
+        requires = {need.subject: str(need.constraint) for need in one.requires}
+        return Identity(one.plane, one.kind, one.name, str(one.version), one.classes, requires, one.epoch)
 
     @property
     def digest(self) -> str:
@@ -64,7 +76,7 @@ def pack(identity: Identity, files: Mapping[str, tuple[str, Path]], meta: Mappin
 
     Raises:
         SpecError: a name, path, role or size that no device accepts; all of them are named.
-        FileRefused: a file can't be read.
+        ManifestRefused: a file can't be read.
     """
     entries: list[Json] = []
     blobs: dict[str, Path] = {}
@@ -84,8 +96,7 @@ def pack(identity: Identity, files: Mapping[str, tuple[str, Path]], meta: Mappin
         "files": entries,
         "meta": dict(meta),
     }
-    source = f"{identity.plane}/{identity.name}@{identity.version}"
-    return Package(parse_manifest(encode_manifest(body), source), blobs)
+    return Package(parse_manifest(encode_manifest(body), identity.ref), blobs)
 
 
 def unpack(manifest: bytes, folder: Path) -> Package:
@@ -93,7 +104,7 @@ def unpack(manifest: bytes, folder: Path) -> Package:
 
     Raises:
         SpecError: not a manifest.
-        FileRefused: a file is missing or has changed since.
+        ManifestRefused: a file is missing or has changed since.
     """
     artifact = parse_manifest(manifest)
     blobs = {}
@@ -101,7 +112,7 @@ def unpack(manifest: bytes, folder: Path) -> Package:
         file = folder / one.path
         _, found = measure_file(one.path, file)
         if found != one.sha256:
-            raise FileRefused(
+            raise ManifestRefused(
                 f"{artifact}: {one.path} has SHA-256 {found}; its manifest says {one.sha256}",
                 "an artifact never changes: give new bytes a new version",
             )
@@ -110,9 +121,9 @@ def unpack(manifest: bytes, folder: Path) -> Package:
 
 
 def measure_file(path: str, file: Path) -> tuple[int, str]:
-    """Size in bytes and SHA-256 of one file. Raises FileRefused: it can't be read."""
+    """Size in bytes and SHA-256 of one file. Raises ManifestRefused: it can't be read."""
     try:
         with file.open("rb") as opened:
             return file.stat().st_size, hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as cause:
-        raise FileRefused(f"{path}: {cause.strerror or cause}", "check the file") from cause
+        raise ManifestRefused(f"{path}: {cause.strerror or cause}", "check the file") from cause

@@ -17,7 +17,6 @@ What it never does: talk to a server, or change a file of the folder; a golden s
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +24,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, cast
 
-from ringback.publisher import golden, manifest, sniff
+from ringback.publisher import golden, manifest
 from ringback.publisher.errors import ManifestRefused, ReplayFailed
-from ringback.publisher.manifest import Json
+from ringback.publisher.review import QUALITY_SKIPPED, signature_of
 from ringback.spec import names, nodes, read
-from ringback.spec.artifact import parse_manifest, parse_requirements
+from ringback.spec.artifact import ROLES as KNOWN_ROLES
+from ringback.spec.artifact import parse_requirements
+from ringback.spec.canonical import Json
 
 RECIPE: Final = "artifact.yaml"
 GOLDEN: Final = "golden.json"
@@ -183,10 +184,8 @@ def build(recipe: Recipe, workspace: Path, sealing: Sealing | None = None) -> ma
     if sealing is not None:
         files[GOLDEN] = ("golden", _sealed(recipe, workspace / GOLDEN, sealing))
         if sealing.skip_quality:
-            meta["quality_skipped"] = sealing.skip_quality
-    package = manifest.pack(recipe.identity, files, meta)
-    parse_manifest(package.manifest, recipe.identity.ref)
-    return package
+            meta[QUALITY_SKIPPED] = sealing.skip_quality
+    return manifest.pack(recipe.identity, files, meta)
 
 
 def model_of(recipe: Recipe) -> Path:
@@ -204,7 +203,7 @@ def _sealed(recipe: Recipe, place: Path, sealing: Sealing) -> Path:
     if GOLDEN not in recipe.files:
         raise ManifestRefused(f"{recipe.identity.ref} has no {GOLDEN} to seal", "put the golden set beside the model")
     source = recipe.files[GOLDEN][1]
-    questions = golden.questions_of(source.read_bytes(), source.parent)
+    questions = golden.questions_of(source.read_bytes(), source.parent.joinpath)
     answers = golden.ask(questions, sealing.argv, app=sealing.app, model=model_of(recipe))
     place.write_bytes(golden.seal(questions, answers, skip_quality=sealing.skip_quality))
     return place
@@ -229,8 +228,7 @@ def _roles(node: nodes.Node | None) -> tuple[tuple[str, str], ...]:
     if node is None:
         return ()
     return tuple(
-        (pattern, read.word(value, where, sorted(manifest.ROLES)))
-        for pattern, value, where, _ in read.pairs(node, "files")
+        (pattern, read.word(value, where, KNOWN_ROLES)) for pattern, value, where, _ in read.pairs(node, "files")
     )
 
 
@@ -239,8 +237,5 @@ def _sniffed(kind: str, files: Mapping[str, tuple[str, Path]], given: Mapping[st
     model = next((file for role, file in files.values() if role == "model" and file.suffix == ".onnx"), None)
     if kind != "model" or model is None:
         return {}
-    found: dict[str, Json] = {
-        "format": "onnx",
-        "signature": json.loads(json.dumps(dataclasses.asdict(sniff.sniff(model)))),
-    }
+    found: dict[str, Json] = {"format": "onnx", "signature": signature_of(model)}
     return {key: value for key, value in found.items() if key not in given}

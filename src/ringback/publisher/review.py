@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from ringback.publisher import golden, sniff
-from ringback.publisher.errors import FileMissing, FileRefused, ModelRefused
+from ringback.publisher.errors import FileMissing, ManifestRefused, ModelRefused
 from ringback.publisher.manifest import Package
 from ringback.spec.canonical import Json
 from ringback.spec.config import check_config
@@ -75,7 +75,7 @@ def _review_model(package: Package) -> list[str]:
     else:
         said.append("its format is not known here: only its bytes are checked")
     if not models:
-        raise FileRefused(f"{package.artifact} has no file in the role model", "give the model file the role model")
+        raise ManifestRefused(f"{package.artifact} has no file in the role model", "give the model file the role model")
     said += [
         _review_golden(package, path, file, meta.get(QUALITY_SKIPPED, "")) for path, file in package.of_role("golden")
     ]
@@ -101,7 +101,7 @@ def _review_golden(package: Package, path: str, file: Path, skipped: str) -> str
 def _review_config(package: Package, schema: bytes | None) -> list[str]:
     configs = package.of_role("config")
     if len(configs) != 1:
-        raise FileRefused(
+        raise ManifestRefused(
             f"{package.artifact} has {len(configs)} files in the role config", "a config plane is one file"
         )
     path, file = configs[0]

@@ -6,6 +6,7 @@ What it never does: keep the predecessor's answers; the new model's own are reco
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from typing import Final
 
 from ringback.publisher import golden
 from ringback.publisher.errors import ModelRefused, ReplayFailed
-from ringback.publisher.manifest import Identity, Package, pack
+from ringback.publisher.manifest import Package, pack
 from ringback.publisher.review import QUALITY_SKIPPED, signature_of
 from ringback.spec.canonical import Json
 
@@ -53,10 +54,7 @@ def successor(
             target.write_bytes(sealed)
         else:
             shutil.copyfile(model if one.role == "model" else before.blobs[one.sha256], target)
-    old = before.artifact
-    requires = {need.subject: str(need.constraint) for need in old.requires}
-    identity = Identity(old.plane, old.kind, old.name, version, old.classes, requires, old.epoch)
-    return pack(identity, files, meta)
+    return pack(dataclasses.replace(before.identity, version=version), files, meta)
 
 
 def _sealed_again(model: Path, before: Package, path: str, *, app: Package, app_dir: Path, skip_quality: str) -> bytes:

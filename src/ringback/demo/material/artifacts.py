@@ -16,8 +16,7 @@ from typing import Final
 
 from ringback.demo.material import data, golden_sets
 from ringback.demo.material.variants import Variant
-from ringback.publisher import folder as folders
-from ringback.publisher import golden, manifest, review
+from ringback.publisher import golden, manifest, recipe, review
 from ringback.spec.canonical import Json, encode
 
 HERE: Final = Path(__file__).resolve().parent
@@ -128,7 +127,7 @@ def pack_app(edition: Edition, into: Path, *, classes: Sequence[str] = CLASSES) 
         "interface": 2,
         "story": edition.story,
     }
-    return App(manifest.pack(identity, _files(into), meta), into)
+    return App(manifest.pack(identity, recipe.files_in(into, identity.kind), meta), into)
 
 
 def pack_model(
@@ -166,7 +165,7 @@ def pack_model(
     }
     if skip_quality:
         meta[review.QUALITY_SKIPPED] = skip_quality
-    package = manifest.pack(identity, _files(into), meta)
+    package = manifest.pack(identity, recipe.files_in(into, identity.kind), meta)
     return Model(package, into, golden.quality(questions, answers))
 
 
@@ -183,7 +182,7 @@ def pack_config(
     into.mkdir(parents=True)
     (into / "config.json").write_bytes(encode(document))
     identity = manifest.Identity("config", "config", "door", version, tuple(classes), dict(requires or {}))
-    return manifest.pack(identity, {"config.json": ("config", into / "config.json")}, {"format": "json"})
+    return manifest.pack(identity, recipe.files_in(into, identity.kind), {"format": "json"})
 
 
 def _scene() -> Json:
@@ -197,9 +196,3 @@ def _copy(files: Iterable[Path], into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     for file in files:
         shutil.copyfile(file, into / file.name)
-
-
-def _files(place: Path) -> dict[str, tuple[str, Path]]:
-    files = [file for file in sorted(place.rglob("*")) if file.is_file()]
-    paths = [file.relative_to(place).as_posix() for file in files]
-    return {path: (folders.role_of(path), file) for path, file in zip(paths, files, strict=True)}

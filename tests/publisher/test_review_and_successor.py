@@ -1,4 +1,4 @@
-"""From a folder in git to a package that may be published, and each mistake that is found on the way."""
+"""What is looked at before anything is published, and what becomes of a model file alone."""
 
 import json
 import shutil
@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ringback.demo.material import artifacts, data
+from ringback.demo.material import artifacts
 from ringback.demo.material import kit as kits
-from ringback.publisher import folder as folders
-from ringback.publisher import golden, manifest
+from ringback.publisher import golden, manifest, recipe
 from ringback.publisher.errors import (
     FileMissing,
-    FileRefused,
     GoldenRefused,
     ModelRefused,
-    ModelUnreadable,
     QualityRefused,
 )
 from ringback.publisher.review import review
@@ -23,12 +20,18 @@ from ringback.publisher.successor import successor
 from ringback.spec.problem import SpecError
 
 DESCRIPTION = """\
-artifact: model/face/blazeface@1.1.0   # the ref as people write it
-kind: model
+plane: model/face
+name: blazeface
+version: 1.1.0
 classes: [rk3566-door]
 requires: {app: ">=1.0.0"}
 meta: {preprocess: blazeface-128, task: face}
 """
+
+
+def packed(folder: Path, **more_meta: str) -> manifest.Package:
+    found = recipe.read_folder(folder)
+    return manifest.pack(found.identity, found.files, {**found.meta, **more_meta})
 
 
 @pytest.fixture(scope="module")
@@ -45,64 +48,12 @@ def folder(kit: kits.Kit, tmp_path: Path) -> Path:
     return place
 
 
-def write(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
-def test_a_folder_with_a_description_becomes_a_package_with_roles_and_signature(folder: Path) -> None:
-    (folder / ".git").write_text("not for devices")
-    package = folders.package_folder(folder)
-    assert package.artifact.ref == "model/face/blazeface@1.1.0"
-    assert {file.path: file.role for file in package.artifact.files} == {
-        "golden.json": "golden",
-        "model.onnx": "model",
-        **{f"inputs/{picture.name}": "input" for picture in data.PICTURES},
-    }
-    meta = json.loads(package.artifact.meta)
-    assert (meta["format"], meta["preprocess"], meta["signature"]["opset"]) == ("onnx", "blazeface-128", 13)
-    assert review(package) == ["model.onnx is an ONNX model", "it decides 100.0 % of 45 samples as labelled"]
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (DESCRIPTION.replace("requires", "require"), "did you mean 'requires'"),
-        (DESCRIPTION.replace("kind: model", ""), "the key 'kind'"),
-        (DESCRIPTION.replace("kind: model", "kind: modell"), "artifact.yaml:2.*modell"),
-        (DESCRIPTION.replace("@1.1.0", ""), "expected plane/name@version"),
-        (DESCRIPTION.replace("@1.1.0", "@1.1"), "version"),
-        (DESCRIPTION.replace(">=1.0.0", "latest"), "requires.app"),
-        ("artifact: [", "artifact.yaml"),
-        ("", "artifact.yaml"),
-    ],
-)
-def test_a_wrong_description_says_where_and_what_to_write(folder: Path, text: str, reason: str) -> None:
-    write(folder / "artifact.yaml", text)
-    with pytest.raises(SpecError, match=reason):
-        folders.package_folder(folder)
-
-
-def test_a_folder_without_a_description_is_refused_with_the_name_of_the_file(tmp_path: Path) -> None:
-    with pytest.raises(FileRefused, match="an artifact folder has a file artifact.yaml"):
-        folders.package_folder(tmp_path)
-
-
-def test_own_roles_come_before_what_a_name_says(folder: Path) -> None:
-    (folder / "weights.bin").write_bytes(b"more")
-    write(folder / "artifact.yaml", DESCRIPTION + 'roles: {"*.bin": labels}\n')
-    package = folders.package_folder(folder)
-    assert [path for path, _ in package.of_role("labels")] == ["weights.bin"]
-
-
-def test_a_model_file_that_is_no_model_is_refused_while_packing(folder: Path) -> None:
-    (folder / "model.onnx").write_bytes(b"<html>404</html>")
-    with pytest.raises(ModelUnreadable, match="is no ONNX model"):
-        folders.package_folder(folder)
+def test_a_good_model_is_looked_at_and_said_to_be_one(folder: Path, tmp_path: Path) -> None:
+    assert review(packed(folder)) == ["model.onnx is an ONNX model", "it decides 100.0 % of 45 samples as labelled"]
 
 
 def test_a_model_that_is_not_the_one_described_is_refused(kit: kits.Kit, folder: Path) -> None:
-    package = folders.package_folder(folder)
+    package = packed(folder)
     shutil.copyfile(kit.folders["face-fp32"] / "model.onnx", folder / "model.onnx")
     files = {file.path: (file.role, folder / file.path) for file in package.artifact.files}
     identity = manifest.Identity("model/face", "model", "blazeface", "1.1.0", ("rk3566-door",))
@@ -114,8 +65,8 @@ def test_a_model_that_fails_its_labels_is_refused_unless_a_reason_is_on_record(k
     for name in ("model.onnx", "golden.json"):
         shutil.copyfile(kit.folders["face-int8-lens-cap"] / name, folder / name)
     with pytest.raises(QualityRefused, match=r"decides 40.0 % of 45 samples"):
-        review(folders.package_folder(folder))
-    package = folders.package_folder(folder, extra_meta={"quality_skipped": "to see it fail"})
+        review(packed(folder))
+    package = packed(folder, quality_skipped="to see it fail")
     assert (
         review(package)[1] == "it decides only 40.0 % of 45 samples as labelled; published all the same: to see it fail"
     )
@@ -124,14 +75,12 @@ def test_a_model_that_fails_its_labels_is_refused_unless_a_reason_is_on_record(k
 def test_a_golden_set_without_its_inputs_is_refused(folder: Path) -> None:
     (folder / "inputs" / "hopper.jpg").unlink()
     with pytest.raises(GoldenRefused, match="inputs/hopper.jpg: found no file"):
-        review(folders.package_folder(folder))
+        review(packed(folder))
 
 
 def test_a_model_without_a_golden_set_is_told_what_devices_will_say(folder: Path) -> None:
     (folder / "golden.json").unlink()
-    assert "it has no golden set: devices whose rules ask for replay will refuse it" in review(
-        folders.package_folder(folder)
-    )
+    assert "it has no golden set: devices whose rules ask for replay will refuse it" in review(packed(folder))
 
 
 def test_an_app_holds_what_it_starts_and_is_refused_when_it_does_not(kit: kits.Kit, tmp_path: Path) -> None:
