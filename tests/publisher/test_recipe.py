@@ -164,6 +164,16 @@ def test_a_model_that_fails_its_labels_is_refused_unless_a_reason_stays_on_recor
     assert json.loads(package.manifest)["meta"]["quality_skipped"] == "to show it"
 
 
+def test_a_golden_set_that_its_model_failed_is_refused_also_when_it_is_published_as_it_lies_there(
+    model: Path, tmp_path: Path
+) -> None:
+    questions = golden.questions_of((model / "golden.json").read_bytes(), model.joinpath)
+    failed = golden.seal(questions, golden.Answers((1, 1), ((1,), (1,))), skip_quality="at home")
+    (model / "golden.json").write_bytes(failed)
+    with pytest.raises(QualityRefused):
+        recipe.package_of(model, tmp_path)
+
+
 def test_an_app_without_a_replay_entry_can_answer_nothing(tmp_path: Path) -> None:
     with pytest.raises(ReplayFailed, match="has no replay entry"):
         recipe.sealing_with(app(tmp_path, [1], APP.split("meta", maxsplit=1)[0]))

@@ -26,7 +26,7 @@ from typing import Final, cast
 
 from ringback.publisher import golden, manifest
 from ringback.publisher.errors import ManifestRefused, ReplayFailed
-from ringback.publisher.review import QUALITY_SKIPPED, signature_of
+from ringback.publisher.review import QUALITY_SKIPPED, review, signature_of
 from ringback.spec import names, nodes, read
 from ringback.spec.artifact import ROLES as KNOWN_ROLES
 from ringback.spec.artifact import parse_requirements
@@ -79,16 +79,19 @@ def packed_manifest(folder: Path) -> Path:
 
 
 def package_of(folder: Path, workspace: Path, sealing: Sealing | None = None) -> manifest.Package:
-    """Return what a folder is published as: packed before, or described by an `artifact.yaml`.
+    """Return what a folder is published as, looked at once more: packed before, or described by an `artifact.yaml`.
 
-    Args and raises: as `build`; also ManifestRefused: it is neither, or what was packed has changed since.
+    Args and raises: as `build` and `review`; also ManifestRefused: it is neither, or what was packed has changed since.
     """
     packed = packed_manifest(folder)
     if not (folder / RECIPE).is_file() and packed.is_file():
         if sealing is not None:
             raise ManifestRefused(f"{folder} is packed already", f"seal it from a folder with an {RECIPE}")
-        return manifest.unpack(packed.read_bytes(), folder)
-    return build(read_folder(folder), workspace, sealing)
+        package = manifest.unpack(packed.read_bytes(), folder)
+    else:
+        package = build(read_folder(folder), workspace, sealing)
+    review(package)
+    return package
 
 
 def sealing_with(app: Path, skip_quality: str = "") -> Sealing:
