@@ -1,0 +1,1 @@
+"""The server program: settings, wiring, HTTP. Everything it decides is decided in `ringback.usecases`."""

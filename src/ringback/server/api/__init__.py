@@ -1,0 +1,1 @@
+"""The operator API `/v1`: one table of operations; OpenAPI, routes and tests are made from it."""

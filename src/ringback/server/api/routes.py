@@ -1,0 +1,43 @@
+"""The table of all operations, and the Starlette application that serves it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ringback.errors import InputError, NotFoundError
+from ringback.server.api import claims, health
+from ringback.server.api.calls import Operation
+from ringback.server.api.gateway import endpoint, error_response
+from ringback.server.api.openapi import describe
+from ringback.server.context import Context
+
+OPERATIONS: Final[tuple[Operation, ...]] = (
+    *health.OPERATIONS,
+    *claims.OPERATIONS,
+)
+
+
+def application(context: Context) -> Starlette:
+    """Return the operator API."""
+    description = describe(OPERATIONS)
+
+    async def openapi(_request: Request) -> Response:
+        return Response(description, media_type="application/json")
+
+    routes = [Route(each.path, endpoint(context, each), methods=[each.method]) for each in OPERATIONS]
+    routes.append(Route("/openapi.json", openapi, methods=["GET"]))
+    return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Give the framework's own refusals the one shape."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        return error_response(InputError("RB-API-004", f"{request.method} is not possible on this path"))
+    return error_response(NotFoundError("RB-API-003", "no such path", hint="GET /openapi.json lists all of them"))

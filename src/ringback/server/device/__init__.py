@@ -1,0 +1,1 @@
+"""What devices talk to: check-in, enrolment, artifacts. Raw ASGI: no framework between socket and code."""
