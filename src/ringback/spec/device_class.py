@@ -18,7 +18,7 @@ from ringback.spec.canonical import digest, encode
 from ringback.spec.codes import BAD_NAME, CONTRADICTION, OUT_OF_RANGE, WRONG_TYPE
 from ringback.spec.nodes import Mapping, Node
 from ringback.spec.problem import did_you_mean, refuse, shown
-from ringback.spec.rules import HealthRule, parse_rules, standard_rules
+from ringback.spec.rules import HealthRule, can_prove, parse_rules, standard_rules
 
 PLANES_MAX: Final = 16
 """Planes of one class: enough for four model slots beside firmware and config; bounds the planner's search."""
@@ -26,6 +26,8 @@ CAPABILITIES_MAX: Final = 64
 DURATION_MS_MAX: Final = 30 * 86_400_000
 COST_MS_MAX: Final = 86_400_000
 SLOTS_MAX: Final = 16
+REBOOTING_BACKENDS: Final = ("rauc", "uboot-env", "rockchip-misc", "esp-ota")
+"""Backends that switch by telling a bootloader; all others switch while the device runs."""
 VERSION_MAX: Final = 1_000_000
 
 
@@ -43,6 +45,11 @@ class PlaneSpec:
     kind: str
     backend: str
     cost_ms: int
+
+    @property
+    def reboots(self) -> bool:
+        """Whether a switch of this plane restarts the device."""
+        return self.backend in REBOOTING_BACKENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +126,8 @@ def parse_class(text: str, source: str = "class") -> DeviceClass:
     policy = problems.attempt(lambda: _policy(top.get("policy")), DEFAULT_POLICY)
     given = top.get("rules")
     standard = standard_rules([(plane.name, plane.kind) for plane in planes])
-    rules = standard if given is None else problems.attempt(lambda: parse_rules(given, "rules"), ())
-    problems.attempt(lambda: _check_indicted(rules, planes, given), None)
+    rules = standard if given is None else problems.attempt(lambda: parse_rules(given, "rules"), standard)
+    problems.attempt(lambda: _check_rules(rules, planes, given), None)
     identity = problems.attempt(lambda: read.ident(read.need(top, "class"), "class", "a device class"), "")
     family = problems.attempt(lambda: read.ident(read.need(top, "family"), "family", "a hardware family"), "")
     version = problems.attempt(lambda: read.integer(read.need(top, "version"), "version", least=1, most=VERSION_MAX), 1)
@@ -226,8 +233,18 @@ def _check_windows(policy: ClassPolicy, top: Mapping) -> None:
         raise refuse(CONTRADICTION, place, "policy.trial_ms", found=found, expected=expected, hint=hint)
 
 
-def _check_indicted(rules: tuple[HealthRule, ...], planes: tuple[PlaneSpec, ...], node: Node | None) -> None:
+def _check_rules(rules: tuple[HealthRule, ...], planes: tuple[PlaneSpec, ...], node: Node | None) -> None:
     known = [plane.name for plane in planes]
+    if node is not None and not can_prove(rules):
+        hint = "a deployment that no rule can prove is never confirmed"
+        raise refuse(
+            CONTRADICTION,
+            node.place,
+            "rules",
+            found="no required rule at the trial",
+            expected="at least one",
+            hint=hint,
+        )
     for index, rule in enumerate(rules):
         if node is not None and rule.plane is not None and rule.plane not in known:
             path = f"rules[{index}].plane"

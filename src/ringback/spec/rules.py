@@ -12,12 +12,13 @@ a release changes them. Never: judges a reading; that is the kernel's `gates`, o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from ringback.spec import read, units
-from ringback.spec.codes import BAD_UNIT, CONTRADICTION, OUT_OF_RANGE, UNKNOWN_WORD
+from ringback.spec.codes import BAD_NAME, BAD_UNIT, CONTRADICTION, OUT_OF_RANGE, UNKNOWN_WORD
 from ringback.spec.nodes import Node
 from ringback.spec.problem import Place, Problem, did_you_mean, refuse, shown
 
@@ -52,6 +53,7 @@ LEVELS: Final = ("required", "wanted")
 STAGES: Final = ("preflight", "trial")
 STRIKES_MAX: Final = 100
 SAMPLES_MAX: Final = 1_000_000
+ARG: Final = re.compile(r"[A-Za-z0-9._-]+")
 RULES_MAX: Final = 64
 """Rules of one device. Each is probed every few seconds and travels in every desired state."""
 
@@ -185,7 +187,7 @@ def _with(change: RuleChange, key: str, node: Node, path: str) -> RuleChange:
         case "probe":
             return replace(change, probe=read.word(node, path, PROBES))
         case "arg":
-            return replace(change, arg=read.text(node, path, most=63))
+            return replace(change, arg=_arg(node, path))
         case "field":
             known = PROBES[change.probe].fields if change.probe else _all_fields()
             return replace(change, field=read.word(node, path, known))
@@ -206,6 +208,14 @@ def _with(change: RuleChange, key: str, node: Node, path: str) -> RuleChange:
             return replace(change, strikes=read.integer(node, path, least=1, most=STRIKES_MAX))
         case _:
             return replace(change, min_n=read.integer(node, path, most=SAMPLES_MAX))
+
+
+def _arg(node: Node, path: str) -> str:
+    value = read.text(node, path, most=63)
+    if value and not ARG.fullmatch(value):
+        expected = "letters, digits, dots, dashes and underscores"
+        raise refuse(BAD_NAME, node.place, path, found=shown(value), expected=expected)
+    return value
 
 
 def _all_fields() -> list[str]:
@@ -305,6 +315,11 @@ def merge(base: Sequence[HealthRule], changes: Iterable[RuleChange]) -> MergedRu
             continue
         merged[change.id] = rule
     return MergedRules(tuple(merged.values()), tuple(problems))
+
+
+def can_prove(rules: Iterable[HealthRule]) -> bool:
+    """Say whether any rule could prove a deployment: one that is required and judged in the trial."""
+    return any(rule.level == "required" and "trial" in rule.at for rule in rules)
 
 
 def standard_rules(planes: Sequence[tuple[str, str]]) -> tuple[HealthRule, ...]:

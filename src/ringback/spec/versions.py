@@ -25,6 +25,8 @@ LOOSE: Final = re.compile(
 )
 COMPARISON: Final = re.compile(r"\s*(>=|<=|==|!=|>|<)\s*(\S+)\s*")
 WORDS: Final = re.compile(r"\s*[A-Za-z0-9._-]+(\s*\|\s*[A-Za-z0-9._-]+)*\s*")
+CONSTRAINT: Final = re.compile(r"[ -~]{1,128}")
+"""Printable ASCII, as the device reads it: a signed document holds no escapes."""
 COMPARISONS_MAX: Final = 8
 """Longest constraint. A range with holes needs four; the device reads this too."""
 
@@ -159,6 +161,8 @@ def _version(text: str, pattern: re.Pattern[str], expected: str) -> Version:
 @lru_cache(maxsize=4096)
 def parse_constraint(text: str, *, on_capability: bool = False) -> Constraint:
     """Return a constraint such as ``>=1.1,<2`` or, on a capability only, ``rk3566|rk3568``. Raises BadVersion."""
+    if not CONSTRAINT.fullmatch(text) or '"' in text or "\\" in text:
+        raise BadVersion("1 to 128 characters of plain ASCII, such as >=1.1,<2")
     if on_capability and WORDS.fullmatch(text):
         return Constraint(text, words=tuple(word.strip() for word in text.split("|")))
     parts = text.split(",")
