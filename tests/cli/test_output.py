@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from ringback.cli import output
-from ringback.cli.exits import MEANING, ExitCode, code_of
+from ringback.cli.exits import MEANING, ExitCode, NotConfirmed, code_of
 from ringback.errors import (
     BugError,
     ConflictError,
@@ -159,6 +159,7 @@ def test_nothing_of_a_bar_is_printed_where_nobody_watches():
         (NotAllowedError("RB-X-1", ""), ExitCode.NOT_ALLOWED),
         (NeedsHumanError("RB-X-1", ""), ExitCode.REFUSED),
         (BugError("RB-X-1", ""), ExitCode.BUG),
+        (NotConfirmed("", ""), ExitCode.USAGE),
     ],
 )
 def test_each_kind_of_error_has_its_exit_code(error, code):

@@ -5,6 +5,6 @@
 
 import click
 
-from ringback.cli import completion
+from ringback.cli import claim, completion
 
-group = click.Group("ringback", commands=[completion.command])
+group = click.Group("ringback", commands=[claim.group, completion.command])

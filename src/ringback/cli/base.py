@@ -35,6 +35,11 @@ class Command(click.Command):
 class Noun(Command, click.Group):
     """A noun with subcommands: `ringback device list`."""
 
+    def register(self, command: click.Command) -> click.Command:
+        """Add a subcommand; a decorator."""
+        self.add_command(command)
+        return command
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:

@@ -12,6 +12,7 @@ import click
 from ringback.errors import (
     BugError,
     ConflictError,
+    InputError,
     NotAllowedError,
     NotFoundError,
     RetryLaterError,
@@ -49,7 +50,16 @@ MEANING: dict[ExitCode, str] = {
     ExitCode.INTERRUPTED: "stopped with Ctrl-C; what the server was asked to do goes on",
 }
 
+
+class NotConfirmed(InputError):
+    """A change was shown and not confirmed: nothing was done."""
+
+    def __init__(self, message: str, again: str) -> None:
+        super().__init__("RB-CLI-020", message, hint=f"to do it without being asked: {again}")
+
+
 _BY_ERROR: tuple[tuple[type[RingbackError], ExitCode], ...] = (
+    (NotConfirmed, ExitCode.USAGE),
     (NotFoundError, ExitCode.NOT_FOUND),
     (ConflictError, ExitCode.CONFLICT),
     (NotAllowedError, ExitCode.NOT_ALLOWED),

@@ -20,8 +20,9 @@ from typing import TextIO
 
 import click
 
+from ringback.cli.exits import NotConfirmed
 from ringback.cli.words import plain, size
-from ringback.errors import InputError, RingbackError
+from ringback.errors import RingbackError
 
 GAP = "  "
 # A column of prose narrower than this is no longer read, but deciphered.
@@ -118,7 +119,7 @@ class Screen:
             again: the option to add, for the hint.
 
         Raises:
-            InputError: RB-CLI-020: nobody is there to ask, or the answer is no.
+            NotConfirmed: RB-CLI-020: nobody is there to ask, or the answer is no.
         """
         if is_agreed:
             return
@@ -148,13 +149,6 @@ class Screen:
         if not has_colour(stream or sys.stdout):
             return text
         return click.style(text, fg=fg, bold=bold or None, dim=dim or None)
-
-
-class NotConfirmed(InputError):
-    """A change was shown and not confirmed: nothing was done."""
-
-    def __init__(self, message: str, again: str) -> None:
-        super().__init__("RB-CLI-020", message, hint=f"to do it without being asked: {again}")
 
 
 class Progress:

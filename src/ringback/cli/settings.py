@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ringback.errors import InputError
 
-DEFAULT_SERVER = "http://127.0.0.1:8470"
+DEFAULT_SERVER = "http://127.0.0.1:8400"
 KEYS = ("server", "token")
 
 
