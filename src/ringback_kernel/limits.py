@@ -1,0 +1,64 @@
+"""Every bound of the kernel in one place, each with its unit and the reason for its size. Decides nothing by itself.
+
+A driver may change a value on its own `Limits` object before it makes the core; `small()` is for a microcontroller.
+"""
+
+
+class Limits:
+    """Bounds for a Linux box."""
+
+    def __init__(self):
+        # Journal file before it is compacted: some 200 records, so that a flash block is not rewritten for each step.
+        self.journal_bytes = 262144
+        self.document_bytes = 65536
+        self.report_bytes = 65536
+        # Transitions kept for the report.
+        self.report_moves = 16
+        # A round trip to the server may take this long before the device goes on by what it last heard.
+        self.announce_ms = 3000
+        self.checkin_timeout_ms = 30000
+        # Never faster than this, whatever the server says: a busy loop empties a battery and a data plan.
+        self.checkin_min_ms = 50
+        self.checkin_max_ms = 86400000
+        self.backoff_max_ms = 60000
+        # A download makes progress or fails by itself (driver); this only catches an answer that was lost.
+        self.fetch_ms = 1800000
+        self.fetch_retries = 64
+        self.verify_ms = 600000
+        self.stage_ms = 600000
+        self.preflight_ms = 300000
+        self.preflight_tries = 8
+        # How long a whole deployment may wait for updates to go on, before it is put away.
+        self.hold_ms = 3600000
+        # A firmware image is written and rebooted into within this.
+        self.activate_ms = 600000
+        self.commit_ms = 60000
+        self.commit_tries = 5
+        self.probe_timeout_ms = 30000
+        # Starts of the agent that we did not plan, during one activation and trial; and before it, where less is at
+        # stake.
+        self.trial_boots = 3
+        self.idle_boots = 8
+        # Mender stops after 28 stored transitions; our longest honest deployment (drill, eight rungs) takes about 30.
+        self.moves = 48
+        self.failed_memory = 16
+        # Trial time is written down this often at most: a cut forgets no more than this, flash wears no faster.
+        self.checkpoint_ms = 1000
+        # Readings between deployments, for the report only.
+        self.rest_probe_ms = 2000
+        # A step of the clock beyond the wake-up that was asked for is a jump, not time that passed.
+        self.jump_ms = 60000
+        self.storage_retry_ms = 5000
+
+
+def small() -> Limits:
+    """Return the bounds for a microcontroller: a 4 KiB report, a small journal, slow probes."""
+    limits = Limits()
+    limits.journal_bytes = 16384
+    limits.document_bytes = 16384
+    limits.report_bytes = 4096
+    limits.report_moves = 8
+    limits.rest_probe_ms = 60000
+    limits.checkpoint_ms = 10000
+    limits.failed_memory = 8
+    return limits
