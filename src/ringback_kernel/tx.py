@@ -31,8 +31,7 @@ class Env:
 
 
 def _later():
-    """Return what stands for an object the core puts in later. Untyped on purpose: it is never absent where it is used."""
-    return None
+    """Stand for an object that the core puts in later. Untyped on purpose: where it is used, it is there."""
 
 
 class Tx:
