@@ -230,19 +230,19 @@ def rules_for(after: PlaneSet, rules: Iterable[HealthRule]) -> tuple[HealthRule,
 def drill_rule(device_class: DeviceClass, hop: Hop, rules: Iterable[HealthRule]) -> str:
     """Return the rule that a drill of this hop makes fail, or "" when devices of this class are not drilled for it.
 
-    The rule must be required, judged in the trial, and indict a changed plane of a kind that may be drilled; of
-    several, the one whose plane is cheapest to take back.
+    The rule must be required and judged in the trial, and the rung at which its failure starts must take back only
+    planes of kinds that may be drilled here; rules that indict a changed plane come first, then the cheapest rung.
     """
-    changed = {}
-    for name in hop.planes:
-        plane = device_class.plane(name)
-        if plane is not None and plane.kind in device_class.policy.drill_kinds:
-            changed[name] = plane.cost_ms
-    usable = [rule for rule in rules_for(hop.after, rules) if rule.level == "required" and "trial" in rule.at]
-    indicting = [rule for rule in usable if rule.plane in changed]
-    if indicting:
-        return min(indicting, key=lambda rule: (changed[rule.plane or ""], rule.id)).id
-    return usable[0].id if changed and len(changed) == len(hop.planes) and usable else ""
+    first = dict(hop.ladder.first)
+    found: list[tuple[bool, int, str]] = []
+    for rule in rules_for(hop.after, rules):
+        if rule.level != "required" or "trial" not in rule.at or not hop.ladder.rungs:
+            continue
+        rung = hop.ladder.rungs[first.get(rule.plane or "", 0)]
+        planes = [plane for plane in device_class.planes if plane.name in rung.planes]
+        if all(plane.kind in device_class.policy.drill_kinds for plane in planes):
+            found.append((rule.plane not in first, sum(plane.cost_ms for plane in planes), rule.id))
+    return min(found)[2] if found else ""
 
 
 def _rule(rule: HealthRule) -> dict[str, Json]:

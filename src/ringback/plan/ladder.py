@@ -4,6 +4,7 @@ Decides: which planes can go back alone, which only together, and in which order
 a choice; it walks the list.
 
 - For the policy's order p0, p1, ..: first the single planes, then p0 with p1, and so on; the last rung takes back all.
+  Narrow rungs stand before wide ones, so a walk that goes on to a superset finds every one that there is.
 - A rung whose set would be invalid is not in the list. A plane that cannot go back alone gets the cheapest company.
 - ``first`` tells for each changed plane the first rung that takes it back: where to start when a rule indicts it.
 """
@@ -64,7 +65,7 @@ def compile_ladder(
         together = everything[:size]
         if is_valid(together) and not _is_there(together, wanted):
             wanted.append(together)
-    wanted = [planes for planes in wanted if set(planes) != set(everything)]
+    wanted = sorted((planes for planes in wanted if set(planes) != set(everything)), key=len)
     wanted.append(everything)
     rungs = tuple(Rung(planes, tuple(sorted((plane, before[plane]) for plane in planes))) for planes in wanted)
     first = tuple(

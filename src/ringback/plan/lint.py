@@ -143,12 +143,14 @@ class _Checker:
             yield "several activation groups on a class that wants one per deployment"
 
     def stones(self, group: Iterable[str], now: Set, after: Set) -> bool:
+        """Say whether each plane may take its new artifact after its present one: stepping stones, rising epochs."""
         return all(
-            holds(need.constraint, now[plane].version)
+            after[plane].epoch >= now[plane].epoch
+            and all(
+                holds(need.constraint, now[plane].version) for need in after[plane].requires if need.subject == plane
+            )
             for plane in group
             if plane in now
-            for need in after[plane].requires
-            if need.subject == plane
         )
 
     def taken_back(self, planes: Iterable[str], before: Set, after: Set) -> Set:
@@ -189,6 +191,9 @@ class _Checker:
                 yield f"rung {index} ends in an invalid set"
         if len({frozenset(rung.planes) for rung in rungs}) != len(rungs):
             yield "two rungs take back the same planes"
+        for wide, narrow in combinations(rungs, 2):
+            if set(narrow.planes) < set(wide.planes):
+                yield f"{narrow.planes} stands behind {wide.planes}, where no walk that widens would find it"
 
     def whole(self, track: Track) -> Iterator[str]:
         end = _resolve(track.end, self.catalog)
@@ -211,7 +216,7 @@ class _Checker:
             1
             for hop in track.hops
             for plane in hop.planes
-            if dict(hop.after)[plane] not in {one.digest for one in self.wanted.goal}
+            if dict(hop.after).get(plane) not in {one.digest for one in self.wanted.goal}
         )
         least = fewest_inserted(self) if len(end) <= BRUTE_FORCE_PLANES_MAX else None
         if track.hops and least is not None and inserted > least:
@@ -222,7 +227,7 @@ class _Checker:
         times: dict[str, int] = {}
         for hop in track.hops:
             after = _resolve(hop.after, self.catalog)
-            for plane in hop.planes:
+            for plane in (plane for plane in hop.planes if plane in after):
                 times[plane] = times.get(plane, 0) + 1
                 if plane in heights and after[plane].epoch > heights[plane]:
                     yield EPOCH_RISES, plane

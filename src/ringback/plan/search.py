@@ -151,7 +151,10 @@ class _Space:
         return [
             index
             for index, new in enumerate(options)
-            if index not in (0, before) and new is not None and may_replace(new, old)
+            if index not in (0, before)
+            and new is not None
+            and may_replace(new, old)
+            and (old is None or new.epoch >= old.epoch)  # an inserted artifact is confirmed, and its epoch with it
         ]
 
 
