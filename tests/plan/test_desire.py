@@ -23,6 +23,7 @@ from ringback.plan.route import Wanted, route
 from ringback.plan.track import Hop, Track
 from ringback.spec.canonical import encode
 from ringback.spec.rules import HealthRule
+from ringback_kernel import desired
 from tests.plan.fleet import SENSOR, class_of, planes
 from tests.plan.scene import APP_11, CATALOG, CONFIG_2, FACE_1, FACE_2, OLD
 
@@ -103,6 +104,26 @@ def test_the_document_is_canonical_and_says_all_that_the_device_does() -> None:
     )
     assert [rule["id"] for rule in ota["rules"]["list"]] == ["latency-face", "speaks", "golden", "input", "uplink"]
     assert (ota["commands"], ota["updates_paused"], ota["safe_mode"]) == ([], False, False)
+
+
+def test_a_device_reads_the_document_as_it_was_meant() -> None:
+    changed = hop(APP_11, FACE_2, CONFIG_2, start=planes(FACE_1))
+    overlay = Overlay((Command(3, "restart", "camera"),), updates_paused=True)
+
+    read = desired.parse(fragment(changed).document(BINDING, overlay), "door")
+
+    assert (read.gen, read.release, read.rollout, read.attempt) == (7, "face-int8", "0190-aaaa", 2)
+    assert [tuple(group) for group in read.order] == list(changed.order)
+    assert read.ladder == [(rung.planes, dict(rung.set)) for rung in changed.ladder.rungs]
+    assert read.ladder[-1][1] == {"app": "", "config": "", "model/face": FACE_1.digest}
+    assert read.first == dict(changed.ladder.first)
+    assert read.drill_rule == "latency-face"
+    assert {plane: target["digest"] for plane, target in read.targets.items()} == dict(changed.after)
+    assert read.targets["config"]["requires"] == {"model/face": ">=1.1"}
+    assert read.commands == [(3, "restart", "camera")]
+    assert (read.paused, read.safe_mode) == (True, False)
+    assert (read.trial_ms, read.hold_ms, read.every_ms, read.uplink_ms) == (8_000, 1_000, 10_000, 120_000)
+    assert desired.has_proof(read)
 
 
 def test_an_overlay_reaches_the_document_and_makes_a_new_generation() -> None:

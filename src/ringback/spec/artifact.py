@@ -37,6 +37,8 @@ MANIFEST_BYTES_MAX: Final = 64 * 1024
 FILES_MAX: Final = 500
 FILE_BYTES_MAX: Final = 2**40
 EPOCH_MAX: Final = 2**31 - 1
+CLASSES_MAX: Final = 64
+"""Device classes of one artifact; a device reads the list in every desired state."""
 ROLES: Final = ("model", "labels", "golden", "input", "code", "schema", "config", "asset")
 PLACEHOLDERS: Final = ("python", "dir", "model_dir", "golden")
 """What a command line of an app may leave to the device."""
@@ -189,7 +191,10 @@ def _version(node: Node, path: str) -> Version:
 
 
 def _classes(node: Node, path: str) -> tuple[str, ...]:
-    return tuple(read.ident(item, where, "a device class") for item, where in read.items(node, path, least=1))
+    found = tuple(read.ident(item, where, "a device class") for item, where in read.items(node, path, least=1))
+    if len(found) > CLASSES_MAX:
+        raise refuse(OUT_OF_RANGE, node.place, path, found=f"{len(found)} classes", expected=f"at most {CLASSES_MAX}")
+    return found
 
 
 def _requirement(subject: str, node: Node, path: str) -> Requirement:

@@ -19,11 +19,15 @@ from ringback.spec.codes import BAD_NAME, CONTRADICTION, OUT_OF_RANGE, WRONG_TYP
 from ringback.spec.nodes import Mapping, Node
 from ringback.spec.problem import did_you_mean, refuse, shown
 from ringback.spec.rules import HealthRule, can_prove, parse_rules, standard_rules
+from ringback_kernel import desired
 
 PLANES_MAX: Final = 16
 """Planes of one class: enough for four model slots beside firmware and config; bounds the planner's search."""
 CAPABILITIES_MAX: Final = 64
 DURATION_MS_MAX: Final = 30 * 86_400_000
+EVERY_MS_MIN: Final = desired.MIN_EVERY_MS
+WINDOW_MS_MAX: Final = desired.MAX_WINDOW_MS
+"""What a device accepts in a desired state: it refuses longer windows, and never probes faster."""
 COST_MS_MAX: Final = 86_400_000
 SLOTS_MAX: Final = 16
 REBOOTING_BACKENDS: Final = ("rauc", "uboot-env", "rockchip-misc", "esp-ota")
@@ -61,7 +65,7 @@ class ClassPolicy:
         trial_ms: longest trial; not confirmed by then is a revert.
         hold_ms: how long every required rule must hold before the device confirms.
         probe_every_ms: time between probes in a trial.
-        uplink_ms: how long a trial may be without uplink that the old set had.
+        uplink_ms: how long a trial may be without uplink that the old set had; 0 switches this rule off.
         boot_window_ms: longest time from a reset to a working agent.
         one_plane_per_deployment: switch one plane per generation unless planes are only valid together.
         joint_switches: whether several planes can switch at one activation point.
@@ -172,7 +176,14 @@ def _capabilities(node: Node | None) -> tuple[tuple[str, int | str], ...]:
     return tuple(found)
 
 
-_DURATIONS: Final = ("poll_ms", "trial_ms", "hold_ms", "probe_every_ms", "uplink_ms", "boot_window_ms")
+_DURATIONS: Final = {
+    "poll_ms": (1, DURATION_MS_MAX),
+    "trial_ms": (1, WINDOW_MS_MAX),
+    "hold_ms": (1, WINDOW_MS_MAX),
+    "probe_every_ms": (EVERY_MS_MIN, WINDOW_MS_MAX),
+    "uplink_ms": (0, WINDOW_MS_MAX),
+    "boot_window_ms": (1, WINDOW_MS_MAX),
+}
 _FLAGS: Final = ("one_plane_per_deployment", "joint_switches")
 _NUMBERS: Final = {
     "slots": (2, SLOTS_MAX),
@@ -200,7 +211,7 @@ def _policy(node: Node | None) -> ClassPolicy:
         given = top.get(name)
         return default if given is None else problems.attempt(lambda: read.flag(given, f"policy.{name}"), default)
 
-    durations = {name: number(name, 1, DURATION_MS_MAX) for name in _DURATIONS}
+    durations = {name: number(name, *limits) for name, limits in _DURATIONS.items()}
     numbers = {name: number(name, *limits) for name, limits in _NUMBERS.items()}
     one_plane, joint = flag("one_plane_per_deployment"), flag("joint_switches")
     drill_kinds = problems.attempt(lambda: _drill_kinds(top), ())

@@ -17,7 +17,8 @@ KINDS: Final = ("firmware", "model", "config")
 """What a plane can be, dearest first."""
 
 ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
-PLANE: Final = re.compile(r"[a-z0-9-]{1,63}(/[a-z0-9-]{1,63})?")
+PLANE: Final = re.compile(r"[a-z0-9-]+(/[a-z0-9-]+)?")
+PLANE_CHARS_MAX: Final = 64
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 HEX: Final = re.compile(r"[0-9a-f]{64}")
 PATH: Final = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
@@ -32,7 +33,7 @@ def is_id(text: str) -> bool:
 
 def is_plane(text: str) -> bool:
     """Say whether a text is a plane's name."""
-    return PLANE.fullmatch(text) is not None
+    return len(text) <= PLANE_CHARS_MAX and PLANE.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:

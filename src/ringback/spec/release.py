@@ -22,6 +22,7 @@ from ringback.spec.problem import Place, SpecError, refuse, shown
 from ringback.spec.rules import RuleChange, parse_changes
 from ringback.spec.selector import EVERYTHING, BadSelector, Selector, parse_selector
 from ringback.spec.versions import BadVersion, parse_version
+from ringback_kernel import desired
 
 RINGS_MAX: Final = 32
 VIA_MAX: Final = 8
@@ -325,7 +326,7 @@ def _health(node: Node | None, path: str) -> tuple[tuple[RuleChange, ...], int |
         return (), None, None
     top = read.keys(node, path, required=[], optional=["rules", "trial", "hold"])
     rules = top.get("rules")
-    trial, hold = (_duration(top, path, key, least=1) for key in ("trial", "hold"))
+    trial, hold = (_duration(top, path, key, least=1, most=desired.MAX_WINDOW_MS) for key in ("trial", "hold"))
     if trial is not None and hold is not None and trial <= hold:
         found = f"trial {units.show_duration(trial)} and hold {units.show_duration(hold)}"
         hint = "a device confirms after `hold` of good readings, inside `trial`"
@@ -333,11 +334,11 @@ def _health(node: Node | None, path: str) -> tuple[tuple[RuleChange, ...], int |
     return () if rules is None else parse_changes(rules, f"{path}.rules"), trial, hold
 
 
-def _duration(top: Mapping, path: str, key: str, *, least: int = 0) -> int | None:
+def _duration(top: Mapping, path: str, key: str, *, least: int = 0, most: int = WINDOW_MS_MAX) -> int | None:
     node = top.get(key)
     if node is None:
         return None
-    return read.measured(node, f"{path}.{key}", units.duration_ms, least=least, most=WINDOW_MS_MAX)
+    return read.measured(node, f"{path}.{key}", units.duration_ms, least=least, most=most)
 
 
 def _share(top: Mapping, path: str, key: str, default: int) -> int:

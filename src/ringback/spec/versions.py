@@ -1,7 +1,7 @@
 """Versions (SemVer 2.0 order) and constraints on them: what one plane requires of another, or of the hardware.
 
-Decides: order of versions, what a constraint allows, and whether any version at all could satisfy it. Never: which
-versions exist.
+Decides: what is a version, how a constraint is written, and whether any version at all could satisfy it. Never: which
+versions exist, and never whether one satisfies: that is the kernel's one evaluator, the same on every device.
 
 - A version is MAJOR.MINOR.PATCH with an optional prerelease, which sorts below its release. Build metadata is refused:
   two artifacts that compare equal but differ could not both be "the newest".
@@ -18,6 +18,9 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache, total_ordering
 from typing import Final
+
+from ringback_kernel import constraints
+from ringback_kernel.errors import KernelError
 
 VERSION: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})(?:-([0-9A-Za-z.-]{1,64}))?")
 LOOSE: Final = re.compile(
@@ -67,18 +70,6 @@ class Comparison:
     operator: str
     version: Version
 
-    def allows(self, version: Version) -> bool:
-        """Say whether a version passes."""
-        mine, other = version.rank(), self.version.rank()
-        return {
-            ">=": mine >= other,
-            "<=": mine <= other,
-            ">": mine > other,
-            "<": mine < other,
-            "==": mine == other,
-            "!=": mine != other,
-        }[self.operator]
-
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -99,16 +90,11 @@ class Constraint:
 
     def allows(self, version: Version) -> bool:
         """Say whether a version satisfies every comparison."""
-        return not self.words and all(comparison.allows(version) for comparison in self.comparisons)
+        return not self.words and _satisfies(self.text, str(version))
 
     def allows_value(self, value: int | str) -> bool:
         """Say whether a capability's value satisfies the constraint. A word that is no version fails comparisons."""
-        if self.words:
-            return str(value) in self.words
-        try:
-            return self.allows(loose_version(str(value)))
-        except BadVersion:
-            return False
+        return _satisfies(self.text, value)
 
     def is_satisfiable(self) -> bool:
         """Say whether any version at all could pass: bounds that cross, or exclude each other, leave none."""
@@ -133,6 +119,15 @@ class Constraint:
                 found += [Version(bound.major, bound.minor, bound.patch)]
             found.append(Version(bound.major + 10**9))
         return found
+
+
+@lru_cache(maxsize=16_384)
+def _satisfies(text: str, value: int | str) -> bool:
+    """Ask the device's own evaluator; what it cannot compare satisfies nothing."""
+    try:
+        return bool(constraints.satisfies(text, value))
+    except KernelError:
+        return False
 
 
 @lru_cache(maxsize=4096)
