@@ -80,7 +80,7 @@ TABLE = (
     ((ANNOUNCED,), "heard", forward.on_announced_heard, _GONE_BACK + (ACTIVATING, TRIAL)),
     ((ANNOUNCED,), "timeout", forward.on_announced_timeout, _GONE_BACK + (ACTIVATING, TRIAL, STAGED)),
     (ENTERED, "desired", trial.on_desired, _GONE_BACK),
-    (ENTERED, "heard", trial.on_heard, (REVERTED,)),
+    (ENTERED, "heard", trial.on_heard, (REVERTED, CONFIRMED, SAFE_MODE)),
     (ENTERED, "unheard", rest.on_unheard, ()),
     (ENTERED, "normal", rest.on_normal, ()),
     ((ACTIVATING,), "activate_done", trial.on_activate_done, _GONE_BACK + (TRIAL,)),

@@ -160,13 +160,17 @@ def _misses_uplink(tx) -> bool:
 
 
 def _set_deadline(tx) -> None:
-    """The window of the trial; a healthy set that only waits for the server may wait for as long as the uplink
-    rule says.
+    """Set the end of the trial's window.
+
+    A set that passes at the end of its window may finish its hold time, and one that only waits for the server may wait
+    for as long as the uplink rule says; the first failing or missing reading after the window ends it.
     """
     window_ms = tx.hand.trial_ms
     if _misses_uplink(tx):
         window_ms = max(window_ms, tx.hand.uplink_ms) if tx.pass_ms is not None else min(window_ms, tx.hand.uplink_ms)
     tx.deadline_ms = tx.counted_ms + max(0, window_ms - tx.elapsed_ms)
+    if tx.pass_ms is not None and not _misses_uplink(tx):
+        tx.deadline_ms = max(tx.deadline_ms, tx.pass_ms + tx.hand.hold_ms + 2 * tx.hand.every_ms)
 
 
 def on_probe_due(tx, obj):
@@ -228,7 +232,10 @@ def on_heard(tx, obj):
         tx.heard_in_trial = True
         tx.dirty = True
         _count_time(tx)
-        _set_deadline(tx)
+        if tx.pass_ms is not None and tx.now_ms - tx.pass_ms >= tx.hand.hold_ms:
+            confirm(tx)
+        else:
+            _set_deadline(tx)
     elif tx.phase == REVERTING:
         back.heard(tx, obj)
 

@@ -305,7 +305,10 @@ class World:
         raise AssertionError("no end in 20000 events; phases " + repr(self.phases))
 
     def is_at(self, until):
-        return until(self) if callable(until) else self.core.tx.phase == until and self.core.tx.step == ""
+        if callable(until):
+            return until(self)
+        tx = self.core.tx
+        return tx.phase == until and (tx.is_busy or tx.step == "")
 
     # --- effects
 
@@ -409,7 +412,7 @@ class World:
     def readings(self, rules, preflight=None):
         found = []
         for each in rules:
-            plane = each["plane"]
+            plane = each["arg"].replace("-", "/")
             if each["id"] in self.missing or not self.is_workload_on:
                 continue
             digest = self.active.get(plane, "")
