@@ -238,18 +238,38 @@ def test_full_disk_is_told_and_recovers_when_there_is_room(bench):
     assert bench.large_is_stored()
 
 
-def test_verify_finds_a_byte_that_changed_on_the_disk(bench):
-    bench.fetch()
+def damage(bench):
     path = bench.store.path(bench.large_hex)
     path.chmod(0o600)
     path.write_bytes(LARGE[:-1] + b"x")
 
+
+def test_verify_finds_a_byte_that_changed_on_the_disk_and_fetches_it_again(bench):
+    bench.fetch()
+    damage(bench)
+
+    bench.fetcher().verify([bench.artifact()])
+
+    assert bench.large_is_stored()
+
+
+def test_verify_without_the_server_tells_what_is_damaged(bench):
+    bench.fetch()
+    damage(bench)
+    del bench.server.blobs[bench.large_hex]
+
     with pytest.raises(PortError) as caught:
         bench.fetcher().verify([bench.artifact()])
 
-    assert caught.value.code == "RB-AGENT-022"
+    assert caught.value.code == "RB-AGENT-021"
+    assert not bench.store.path(bench.large_hex).exists()
+
+
+def test_nothing_is_begun_without_the_room_a_running_box_needs(bench):
     bench.fetch()
-    assert bench.large_is_stored()
+    bench.quota_bytes = 1 << 20
+
+    assert bench.fails().code == "RB-AGENT-024"
 
 
 def test_symlink_in_the_store_is_not_followed(bench, tmp_path):

@@ -19,14 +19,14 @@ from typing import Protocol
 
 from ringback.agent.errors import PortError
 from ringback.agent.files import free_bytes, write_all
-from ringback.agent.manifest import MANIFEST_LIMIT_BYTES, Manifest, hex_of
+from ringback.agent.manifest import MANIFEST_LIMIT_BYTES, FileEntry, Manifest, hex_of
 from ringback.agent.ports import Artifact, Json
 from ringback.agent.store import ContentStore, disk_failed
 from ringback.agent.transport import Blob
 
 CHUNK_BYTES = 128 * 1024
 RESERVE_BYTES = 8 << 20
-"""Room that downloads leave free: journal, config and logs must still fit (a full disk must not end the agent)."""
+"""Room that must be left before anything is activated: journal, config and the logs of a trial must still fit."""
 WINDOW_S = 20.0
 LEAST_BYTES_PER_WINDOW = 20 * 1024
 """A GSM link gives about ten times this; a slower server is stuck, and holding the lane helps nobody."""
@@ -78,9 +78,17 @@ class Fetcher:
             manifest = self._store.manifest(artifact.digest)
             require_as_signed(artifact, manifest)
             for entry in manifest.files:
-                self._store.check(entry.sha256_hex, entry.size_bytes)
+                self._prove(entry)
             manifests[artifact.plane] = dict(manifest.obj)
         return manifests
+
+    def _prove(self, entry: FileEntry) -> None:
+        """Hashes a file on the disk; one that was damaged there is fetched again, once."""
+        try:
+            self._store.check(entry.sha256_hex, entry.size_bytes)
+        except PortError:
+            self._bring(entry.sha256_hex, entry.size_bytes, self._expected_op)
+            self._store.check(entry.sha256_hex, entry.size_bytes)
 
     def _manifest(self, artifact: Artifact, op: int) -> Manifest:
         if not 0 < artifact.length_bytes <= MANIFEST_LIMIT_BYTES:
@@ -94,7 +102,7 @@ class Fetcher:
 
     def _require_room(self, needed_bytes: int) -> None:
         room_bytes = free_bytes(self._state, self._quota_bytes)
-        if needed_bytes and room_bytes < needed_bytes + RESERVE_BYTES:
+        if room_bytes < needed_bytes + RESERVE_BYTES:
             text = f"{needed_bytes} bytes are needed beside a reserve of {RESERVE_BYTES}, {room_bytes} are free"
             raise PortError("RB-AGENT-024", text, can_retry=True)
 

@@ -224,17 +224,19 @@ def read_limited(connection: Connection, answer: http.client.HTTPResponse) -> by
     """Returns the whole body. Raises PortError when it is larger than the limit or breaks off."""
     try:
         data = answer.read(ANSWER_LIMIT_BYTES + 1)
-        complete = answer.isclosed()
     except LOST as error:
         connection.close()
         raise PortError("RB-AGENT-010", f"the answer broke off: {error!r}", can_retry=True) from error
-    if len(data) > ANSWER_LIMIT_BYTES:
+    # `read` with a size gives what there is; only the length that is left tells that there should be more.
+    is_short = bool(answer.length)
+    if not answer.isclosed():
+        answer.close()
         connection.close()
+    if len(data) > ANSWER_LIMIT_BYTES:
         text = f"the server's answer has more than {ANSWER_LIMIT_BYTES} bytes"
         raise PortError("RB-AGENT-011", text, can_retry=True)
-    if not complete:
-        # A short read of a body without a length: nothing more will come on this connection.
-        connection.close()
+    if is_short:
+        raise PortError("RB-AGENT-010", f"the answer broke off after {len(data)} bytes", can_retry=True)
     return data
 
 

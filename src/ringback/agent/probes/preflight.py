@@ -3,9 +3,9 @@
 Invariant: nothing here touches what runs.
 
 - The config that will be active satisfies the schema of the app that will read it, whichever of the two is new.
-- There is room for the reserve that a running box needs.
 
-Golden replay is a probe (`probes.golden`): its readings are judged by the kernel's gates like any other.
+Room on the disk is checked before the download, where waiting for room is possible (`fetch`). Golden replay is a
+probe (`probes.golden`): its readings are judged by the kernel's gates like any other.
 """
 
 import json
@@ -14,27 +14,19 @@ from pathlib import Path
 
 from ringback.agent import schema
 from ringback.agent.errors import PortError
-from ringback.agent.files import free_bytes
 from ringback.agent.ports import Json
-from ringback.agent.probes.scene import Lab, Planes
+from ringback.agent.probes.scene import Planes
 
-HEADROOM_BYTES = 4 << 20
-"""Room for a journal, a config and the logs of one trial."""
 SCHEMA_LIMIT_BYTES = 256 * 1024
 
 
-def check(planes: Planes, changed: Collection[str], lab: Lab) -> None:
+def check(planes: Planes, changed: Collection[str]) -> None:
     """Raises PortError when the set of `planes` cannot be activated.
 
     Args:
         planes: slot and manifest of every plane as it will be.
         changed: the planes that are new.
     """
-    room_bytes = free_bytes(lab.state, lab.device_file.quota_bytes)
-    if room_bytes < HEADROOM_BYTES:
-        raise PortError(
-            "RB-AGENT-024", f"{room_bytes} bytes are free, {HEADROOM_BYTES} are needed to activate anything"
-        )
     if {"app", "config"} & set(changed):
         _check_config(planes)
 
