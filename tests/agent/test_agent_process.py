@@ -149,7 +149,7 @@ def test_agent_killed_in_the_middle_of_an_activation_ends_confirmed_with_one_set
     box.start()
     outcome = until(lambda: box.server.outcome(generation), timeout_s=30)
 
-    assert outcome["kind"] == "confirmed", outcome
+    assert outcome["kind"] == "confirmed", (outcome, box.log()[-3000:])
     names = [name for name, _, _ in processes.marked(box.state / "run")]
     assert sorted(names) == ["service:camera", "service:inference", "service:upload"]
     assert box.server.reports[-1]["planes"]["app"][1] == "1.1.0"

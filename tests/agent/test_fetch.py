@@ -32,7 +32,7 @@ class Bench:
         self.folder = folder
         self.ticks = iter(lambda: 0.0, None)
         self.quota_bytes = 0
-        self.transport = HttpTransport(Server.parse(server.url), "a" * 64, now_ms=lambda: 0)
+        self.transport = HttpTransport(Server.parse(server.url), "a" * 64, now_ms=lambda: 0, utc_ms=lambda: 0)
 
     def fetcher(self):
         fetcher = Fetcher(
@@ -100,7 +100,7 @@ def test_broken_download_resumes_where_it_stopped(bench):
 
     bench.fetch()
 
-    assert (first.code, first.can_retry) == ("RB-AGENT-020", True)
+    assert (first.code, first.retry) == ("RB-AGENT-020", True)
     assert bench.server.requests[-1] == (bench.large_hex, "bytes=250000-")
     assert bench.large_is_stored()
 
@@ -167,7 +167,7 @@ def test_manifest_too_large_to_be_one_is_not_even_asked_for(bench):
 def test_files_larger_than_signed_are_not_fetched(bench):
     error = bench.fails(payload_bytes=bench.built.payload_bytes - 1)
 
-    assert (error.code, error.can_retry) == ("RB-AGENT-022", False)
+    assert (error.code, error.retry) == ("RB-AGENT-022", False)
     assert not bench.store.part(bench.large_hex).exists()
 
 
@@ -183,13 +183,13 @@ def test_missing_file_names_itself_and_may_be_tried_again(bench):
 
     error = bench.fails()
 
-    assert (error.code, error.can_retry) == ("RB-AGENT-021", True)
+    assert (error.code, error.retry) == ("RB-AGENT-021", True)
 
 
 def test_unreachable_server_may_be_tried_again(bench):
-    bench.transport = HttpTransport(Server.parse("http://127.0.0.1:9"), "", now_ms=lambda: 0)
+    bench.transport = HttpTransport(Server.parse("http://127.0.0.1:9"), "", now_ms=lambda: 0, utc_ms=lambda: 0)
 
-    assert (bench.fails().code, bench.fails().can_retry) == ("RB-AGENT-010", True)
+    assert (bench.fails().code, bench.fails().retry) == ("RB-AGENT-010", True)
 
 
 def test_drip_below_the_least_rate_ends_the_download(bench, monkeypatch):
@@ -221,7 +221,7 @@ def test_quota_that_is_used_up_is_told_before_a_byte_is_fetched(bench):
 
     error = bench.fails()
 
-    assert (error.code, error.can_retry) == ("RB-AGENT-024", True)
+    assert (error.code, error.retry) == ("RB-AGENT-024", True)
     assert not bench.store.part(bench.large_hex).exists()
 
 
@@ -233,7 +233,7 @@ def test_full_disk_is_told_and_recovers_when_there_is_room(bench):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
-    assert (error.code, error.can_retry) == ("RB-AGENT-024", True)
+    assert (error.code, error.retry) == ("RB-AGENT-024", True)
     bench.fetch()
     assert bench.large_is_stored()
 

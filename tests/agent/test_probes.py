@@ -167,8 +167,8 @@ def test_memory_needs_some_readings_before_it_speaks_of_growth(start):
         ([10, 10, 10, 10, 10, 10], 0),
         ([10, 90, 10, 10, 90, 10], 0),
         ([90, 80, 70, 60, 50, 40], 0),
-        ([10, 20, 30, 40, 50, 60], 10),
-        ([10, 11, 10, 50, 51, 50], 39),
+        ([10, 20, 30, 40, 50, 60], 40),
+        ([10, 11, 10, 50, 51, 50], 40),
     ],
 )
 def test_growth_is_what_lasts_not_what_comes_and_goes(readings, growth):

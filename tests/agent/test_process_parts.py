@@ -15,6 +15,12 @@ from ringback.agent.storage import FileStorage
 from tests.agent.fixtures.dying import DiedError, DyingDisk
 
 
+def opened():
+    lanes = Lanes()
+    lanes.open()
+    return lanes
+
+
 def collect(lanes, count):
     events = []
     while len(events) < count:
@@ -26,7 +32,7 @@ def collect(lanes, count):
 
 
 def test_jobs_of_one_lane_run_in_order():
-    lanes = Lanes()
+    lanes = opened()
     for number in range(5):
         lanes.start(WORK, lambda number=number: ("done", {"op": number}))
 
@@ -34,7 +40,7 @@ def test_jobs_of_one_lane_run_in_order():
 
 
 def test_slow_job_of_one_lane_holds_up_no_other_lane():
-    lanes = Lanes()
+    lanes = opened()
     gate = threading.Event()
     lanes.start(PROBE, lambda: gate.wait(10) and ("probe_done", {}))
     lanes.start(NET, lambda: ("checkin_done", {}))
@@ -47,7 +53,7 @@ def test_slow_job_of_one_lane_holds_up_no_other_lane():
 
 
 def test_waiting_ends_when_woken():
-    lanes = Lanes()
+    lanes = opened()
     threading.Timer(0.05, lanes.wake).start()
 
     lanes.wait(None)
@@ -56,7 +62,7 @@ def test_waiting_ends_when_woken():
 
 
 def test_work_with_nothing_to_say_gives_no_event():
-    lanes = Lanes()
+    lanes = opened()
     lanes.start(WORK, lambda: None)
     lanes.start(WORK, lambda: ("done", {}))
 

@@ -24,7 +24,7 @@ def server(tmp_path):
 
 @pytest.fixture
 def line(server):
-    made = HttpTransport(Server.parse(server.url), server.token, now_ms=lambda: 1234)
+    made = HttpTransport(Server.parse(server.url), server.token, now_ms=lambda: 1234, utc_ms=lambda: 0)
     yield made
     made.close()
 
@@ -46,7 +46,7 @@ def test_nothing_newer_is_an_answer_without_a_body(server, line):
 
 
 def test_refusal_is_an_answer_not_a_failure(server):
-    stranger = HttpTransport(Server.parse(server.url), "b" * 64, now_ms=lambda: 1)
+    stranger = HttpTransport(Server.parse(server.url), "b" * 64, now_ms=lambda: 1, utc_ms=lambda: 0)
 
     assert stranger.checkin(REPORT).status == 401
     stranger.close()
@@ -70,12 +70,12 @@ def test_connection_that_the_server_closed_is_opened_anew(server, line):
 
 
 def test_unreachable_server_fails_with_retry_and_is_known_as_no_uplink():
-    line = HttpTransport(Server.parse("http://127.0.0.1:9"), "a" * 64, now_ms=lambda: 7)
+    line = HttpTransport(Server.parse("http://127.0.0.1:9"), "a" * 64, now_ms=lambda: 7, utc_ms=lambda: 0)
 
     with pytest.raises(PortError) as caught:
         line.checkin(REPORT)
 
-    assert (caught.value.code, caught.value.can_retry) == ("RB-AGENT-010", True)
+    assert (caught.value.code, caught.value.retry) == ("RB-AGENT-010", True)
     assert line.uplink() == (False, 7)
     assert "a" * 64 not in str(caught.value)
 
@@ -123,7 +123,7 @@ class RawServer:
 )
 def test_answer_that_is_none_or_too_large_is_a_failure(data, code):
     raw = RawServer(data)
-    line = HttpTransport(Server.parse(raw.url), "", now_ms=lambda: 1)
+    line = HttpTransport(Server.parse(raw.url), "", now_ms=lambda: 1, utc_ms=lambda: 0)
 
     with pytest.raises(PortError) as caught:
         line.checkin(REPORT)
@@ -171,7 +171,7 @@ def test_refused_enrolment_ends_with_the_reason_of_the_server(server, line):
 
 
 def test_enrolment_is_repeated_with_growing_pauses_until_the_server_answers(server):
-    unreachable = HttpTransport(Server.parse("http://127.0.0.1:9"), "", now_ms=lambda: 1)
+    unreachable = HttpTransport(Server.parse("http://127.0.0.1:9"), "", now_ms=lambda: 1, utc_ms=lambda: 0)
     pauses = []
 
     def pause(wait_s):

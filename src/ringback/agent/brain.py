@@ -1,4 +1,4 @@
-"""Makes the kernel's `Core` for a Linux box: identity, capabilities, verifier, limits."""
+"""Makes the kernel's `Core` for a Linux box: identity, capabilities, verifier."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,6 @@ from ringback import __version__
 from ringback.agent.device_file import DeviceFile
 from ringback.agent.driver import Brain
 from ringback.agent.identity import Identity
-from ringback.agent.ports import Json
 from ringback.agent.storage import FileStorage
 from ringback_kernel import core, ecdsa
 
@@ -30,8 +29,8 @@ def identity_object(identity: Identity, capabilities: Mapping[str, int | str]) -
     }
 
 
-def make(identity: Identity, device_file: DeviceFile, storage: FileStorage, limits: Mapping[str, Json]) -> Brain:
+def make(identity: Identity, device_file: DeviceFile, storage: FileStorage) -> Brain:
     """Returns the kernel's core on this journal."""
     known = identity_object(identity, capabilities_of(device_file))
-    brain: Brain = core.Core(storage, known, ecdsa.verify, dict(limits))
+    brain: Brain = core.Core(storage, known, ecdsa.verify)
     return brain

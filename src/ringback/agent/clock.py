@@ -10,6 +10,9 @@ from pathlib import Path
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 
+BORN_MS = 1_735_689_600_000
+"""2025-01-01: before this program existed no clock was right."""
+
 JUMP_MS = 60_000
 """A difference between wall clock and elapsed time that grows by more than this is a jump; time servers slew less."""
 
@@ -25,6 +28,12 @@ def boot_id(file: Path = BOOT_ID_FILE) -> str:
     if len(text) >= 16 and all(digit in "0123456789abcdef" for digit in text):
         return text[:16]
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def utc_ms() -> int:
+    """Returns the time of day in ms since 1970, or 0 when the box plainly has none (no battery, time not yet set)."""
+    wall_ms = time.time_ns() // 1_000_000
+    return wall_ms if wall_ms >= BORN_MS else 0
 
 
 class JumpWatch:

@@ -9,7 +9,7 @@ Invariants:
 - After a reboot effect nothing is started any more; the effects the kernel gave after it are dropped with the process.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ringback.agent import effects
@@ -22,13 +22,15 @@ EVENTS_PER_PUMP = 1000
 class Brain(Protocol):
     """What the driver needs of `ringback_kernel.core.Core`."""
 
-    def boot(self, boot_id: str, running: Mapping[str, Json], now_ms: int) -> list[Event]: ...
+    def boot(self, boot_id: str, running: dict[str, Json], now_ms: int) -> list[Event]: ...
 
     def handle(self, event: Event, now_ms: int) -> list[Event]: ...
 
     def next_wakeup_ms(self) -> int | None: ...
 
     def status(self) -> dict[str, Json]: ...
+
+    def wants_workload(self) -> bool: ...
 
 
 class Driver:
@@ -50,7 +52,7 @@ class Driver:
 
     def boot(self, boot_id: str, now_ms: int) -> None:
         """Reads back what runs and lets the kernel recover from its journal. Once, before the first `pump`."""
-        running = effects.running_to_obj(self._ports.platform.running(), with_requires=True)
+        running = effects.running_to_obj(self._ports.platform.running())
         self._start_all(self._core.boot(boot_id, running, now_ms))
 
     def pump(self, now_ms: int) -> int | None:

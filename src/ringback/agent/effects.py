@@ -74,13 +74,11 @@ def measures_of(effect: Effect) -> list[Measure]:
     return list(dict.fromkeys(measures))
 
 
-def running_to_obj(running: Mapping[str, Running], *, with_requires: bool) -> dict[str, Json]:
-    """Returns what the planes run as the kernel reads it."""
-    answer: dict[str, Json] = {}
+def running_to_obj(running: Mapping[str, Running], emptied: Sequence[str] = ()) -> dict[str, Json]:
+    """Returns what the planes run as the kernel reads it; planes that were asked for and hold nothing are empty."""
+    answer: dict[str, Json] = {plane: ["", "", {}] for plane in emptied}
     for plane, item in running.items():
-        answer[plane] = [item.digest, item.version]
-        if with_requires:
-            answer[plane] = [item.digest, item.version, dict(item.requires)]
+        answer[plane] = [item.digest, item.version, dict(item.requires)]
     return answer
 
 
@@ -102,7 +100,7 @@ def _checkin(effect: Effect, ports: Ports) -> Obj:
     body = effect["body"]
     assert isinstance(body, bytes)
     answer = ports.transport.checkin(body)
-    return {"status": answer.status, "body": answer.body, "next_ms": answer.next_ms}
+    return {"status": answer.status, "body": answer.body, "next_ms": answer.next_ms, "utc_ms": answer.utc_ms}
 
 
 def _fetch(effect: Effect, ports: Ports) -> Obj:
@@ -123,10 +121,15 @@ def _preflight(effect: Effect, ports: Ports) -> Obj:
     return {"readings": readings_to_obj(ports.probes.preflight(artifacts_of(effect), measures_of(effect)))}
 
 
+def changes_of(effect: Effect) -> list[Change]:
+    """Returns the planes of an activation and where they go."""
+    return [Change(text_of(item, "plane"), text_of(item, "digest")) for item in list_of(effect, "group")]
+
+
 def _activate(effect: Effect, ports: Ports) -> Obj:
-    group = [Change(text_of(item, "plane"), text_of(item, "digest")) for item in list_of(effect, "group")]
+    group = changes_of(effect)
     running = ports.platform.activate(group, forward=text_of(effect, "direction") != "back")
-    return {"running": running_to_obj(running, with_requires=False)}
+    return {"running": running_to_obj(running, [change.plane for change in group])}
 
 
 def _probe(effect: Effect, ports: Ports) -> Obj:
@@ -159,7 +162,13 @@ def _failed_command(effect: Effect, error: PortError) -> Obj:
 
 
 def _failed(_effect: Effect, error: PortError) -> Obj:
-    return {"code": error.code, "text": error.message[:TEXT_LIMIT], "retry": error.can_retry}
+    return {"code": error.code, "text": error.message[:TEXT_LIMIT], "retry": error.retry}
+
+
+def _failed_activation(effect: Effect, error: PortError) -> Obj:
+    """What an activation left behind when it failed is unknown: no plane of its group may be taken for the old one."""
+    unknown: list[Json] = [change.plane for change in changes_of(effect)]
+    return {**_failed(effect, error), "unknown": unknown}
 
 
 def _failed_probe(effect: Effect, error: PortError) -> Obj:
@@ -186,7 +195,7 @@ TABLE: dict[str, tuple[str, Perform, str, str, Fail]] = {
     "verify": (DOWNLOAD, _verify, "verify_done", "verify_failed", _failed),
     "stage": (WORK, _stage, "stage_done", "stage_failed", _failed),
     "preflight": (WORK, _preflight, "preflight_done", "preflight_failed", _failed),
-    "activate": (WORK, _activate, "activate_done", "activate_failed", _failed),
+    "activate": (WORK, _activate, "activate_done", "activate_failed", _failed_activation),
     "probe": (PROBE, _probe, "probe_done", "probe_done", _failed_probe),
     "commit": (WORK, _commit, "commit_done", "commit_done", _done_anyway),
     "safe_mode": (WORK, _safe_mode, "safe_mode_done", "safe_mode_done", _done_anyway),

@@ -3,7 +3,7 @@
     RingbackError
     ├── InputError
     │   └── SetupError     fix the device file, the folder or the flags; the agent does not start
-    └── PortError          an effect failed; the kernel decides what follows; `can_retry` says whether again may help
+    └── PortError          an effect failed; the kernel decides what follows; `retry` says whether again may help
 
 A code never changes its meaning; `CODES` is the reference that the docs are generated from.
 """
@@ -59,13 +59,13 @@ class PortError(RingbackError):
     Args:
         code: a key of `CODES`.
         message: what was tried, found and expected; at most 200 characters reach the server.
-        can_retry: whether trying the very same again can help (network, room on the disk).
+        retry: whether trying the very same again can help (network, room on the disk).
     """
 
-    def __init__(self, code: str, message: str, *, can_retry: bool = False, hint: str = "") -> None:
+    def __init__(self, code: str, message: str, *, retry: bool = False, hint: str = "") -> None:
         assert code in CODES, code
         super().__init__(code, message, hint=hint)
-        self.can_retry = can_retry
+        self.retry = retry
 
 
 class ProbeError(PortError):

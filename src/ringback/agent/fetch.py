@@ -104,7 +104,7 @@ class Fetcher:
         room_bytes = free_bytes(self._state, self._quota_bytes)
         if room_bytes < needed_bytes + RESERVE_BYTES:
             text = f"{needed_bytes} bytes are needed beside a reserve of {RESERVE_BYTES}, {room_bytes} are free"
-            raise PortError("RB-AGENT-024", text, can_retry=True)
+            raise PortError("RB-AGENT-024", text, retry=True)
 
     def _bring(self, sha256_hex: str, size_bytes: int, op: int) -> None:
         if self._store.has(sha256_hex, size_bytes):
@@ -136,17 +136,17 @@ class Fetcher:
         if hashed.hexdigest() != sha256_hex:
             part.unlink()
             text = f"{size_bytes} bytes came, but of {hashed.hexdigest()[:16]} instead of {sha256_hex[:16]}"
-            raise PortError("RB-AGENT-022", text, can_retry=True)
+            raise PortError("RB-AGENT-022", text, retry=True)
 
     def _chunks(self, blob: Blob, missing_bytes: int, op: int) -> Iterator[bytes]:
         """Yields exactly `missing_bytes`. Raises PortError when they do not come, too slowly, or are not wanted."""
         window_end_s, window_bytes = self._elapsed_s() + WINDOW_S, 0
         while missing_bytes:
             if op != self._expected_op:
-                raise PortError("RB-AGENT-026", f"fetch {op} is not waited for any more", can_retry=True)
+                raise PortError("RB-AGENT-026", f"fetch {op} is not waited for any more", retry=True)
             chunk = blob.read(min(CHUNK_BYTES, missing_bytes))
             if not chunk:
-                raise PortError("RB-AGENT-020", f"the download ended {missing_bytes} bytes early", can_retry=True)
+                raise PortError("RB-AGENT-020", f"the download ended {missing_bytes} bytes early", retry=True)
             yield chunk
             missing_bytes -= len(chunk)
             window_bytes += len(chunk)
@@ -155,7 +155,7 @@ class Fetcher:
                     text = (
                         f"only {window_bytes} bytes in {WINDOW_S:.0f} s; at least {LEAST_BYTES_PER_WINDOW} are expected"
                     )
-                    raise PortError("RB-AGENT-020", text, can_retry=True)
+                    raise PortError("RB-AGENT-020", text, retry=True)
                 window_end_s, window_bytes = self._elapsed_s() + WINDOW_S, 0
 
 

@@ -17,7 +17,7 @@ LANE_BACKLOG = 64
 
 
 class Lanes:
-    """The real `Jobs`: threads, started once."""
+    """The real `Jobs`. Work may be queued at once; it runs from `open` on."""
 
     def __init__(self) -> None:
         self._answers: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -25,7 +25,11 @@ class Lanes:
         self._kept: list[Event] = []
         for lane in LANES:
             self._lanes[lane] = queue.Queue(LANE_BACKLOG)
-            threading.Thread(target=self._run, args=(self._lanes[lane],), name=lane, daemon=True).start()
+
+    def open(self) -> None:
+        """Starts the lanes. Once."""
+        for name, lane in self._lanes.items():
+            threading.Thread(target=self._run, args=(lane,), name=name, daemon=True).start()
 
     def start(self, lane: str, work: Callable[[], Event | None]) -> None:
         """Queues work on a lane. `work` must not raise."""

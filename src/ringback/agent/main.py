@@ -92,7 +92,7 @@ class Agent:
         if known is not None:
             return known
         request = enrolment(self._options, self._owner)
-        transport = HttpTransport(Server.parse(request.server), "", ca_file=self._owner.ca_file, now_ms=clock.now_ms)
+        transport = self._transport(request.server, "")
         eventlog.write("enrolling", {"server": request.server, "serial": request.serial})
         known = identity.enrol(transport, request, pause=self._end.wait)
         transport.close()
@@ -100,12 +100,17 @@ class Agent:
         eventlog.write("enrolled", {"device": known.device, "tenant": known.tenant})
         return known
 
+    def _transport(self, server: str, token: str) -> HttpTransport:
+        return HttpTransport(
+            Server.parse(server), token, ca_file=self._owner.ca_file, now_ms=clock.now_ms, utc_ms=clock.utc_ms
+        )
+
     def _run(self, known: Identity) -> int:
         now_ms = clock.now_ms
         boot_id = clock.boot_id(self._owner.boot_id_file)
         paths = self._folder
         server = self._options.server or self._owner.server or known.server
-        transport = HttpTransport(Server.parse(server), known.token, ca_file=self._owner.ca_file, now_ms=now_ms)
+        transport = self._transport(server, known.token)
         supervisor = Supervisor(paths.run_dir, paths.logs, boot_id=boot_id, now_ms=now_ms, log=eventlog.write)
         around = Surroundings(
             paths.run_dir, paths.config, paths.models, known.device, self._owner.python, self._owner.environment
@@ -136,14 +141,15 @@ class Agent:
         from ringback.agent import brain
 
         storage = FileStorage(self._folder.journal, self._disk)
-        core = brain.make(known, self._owner, storage, {})
+        core = brain.make(known, self._owner, storage)
         driver = Driver(core, ports, self._lanes, eventlog.write)
         page = StatusPage(self._folder.run_dir)
         eventlog.write("agent_started", {"device": known.device, "version": __version__, "boot_id": boot_id})
         self._note_planned_reboot()
-        box.adopt_workload()
         driver.boot(boot_id, clock.now_ms())
+        box.adopt_workload(is_safe=not core.wants_workload())
         self._lanes.start(WORK, box.ensure_workload)
+        self._lanes.open()
         page.start()
         watch = clock.JumpWatch(wall_ms(), clock.now_ms())
         try:

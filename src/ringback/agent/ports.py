@@ -8,6 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ringback.agent import errors
+
+PortError = errors.PortError
+"""What a port raises; here, too, because it is part of every port."""
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 Obj = Mapping[str, Json | bytes]
 """The object of an effect or event. Bytes only where a signature covers exactly these bytes."""
@@ -72,11 +77,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class CheckinAnswer:
-    """What the server said: HTTP status, exact body, and how long to wait before the next check-in."""
+    """What the server said: HTTP status, exact body, and how long to wait before the next check-in.
+
+    `utc_ms` is the time of day as the box believes it, 0 where it has no clock to believe; only expiry is judged by it.
+    """
 
     status: int
     body: bytes
     next_ms: int
+    utc_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,20 +66,18 @@ class ContentStore:
             text = (
                 f"{sha256_hex[:16]} on the disk: {found_bytes} bytes of {found_hex[:16]}, expected {size_bytes} bytes"
             )
-            raise PortError("RB-AGENT-022", text, can_retry=True)
+            raise PortError("RB-AGENT-022", text, retry=True)
 
     def manifest(self, digest: str) -> Manifest:
         """Returns the manifest with this digest. Raises PortError when it is absent or not that."""
         try:
             data = read_small(self.path(hex_of(digest)), MANIFEST_LIMIT_BYTES)
         except OSError as error:
-            raise PortError("RB-AGENT-022", f"no manifest {digest[:23]}: {error.strerror}", can_retry=True) from error
+            raise PortError("RB-AGENT-022", f"no manifest {digest[:23]}: {error.strerror}", retry=True) from error
         manifest = parse(data)
         if manifest.digest != digest:
             self.drop(hex_of(digest))
-            raise PortError(
-                "RB-AGENT-022", f"the manifest {digest[:23]} has another digest on the disk", can_retry=True
-            )
+            raise PortError("RB-AGENT-022", f"the manifest {digest[:23]} has another digest on the disk", retry=True)
         return manifest
 
     def sweep(self, keep_hex: Iterable[str]) -> None:
@@ -118,5 +116,5 @@ def hash_file(path: Path, *, limit_bytes: int = 1 << 53) -> tuple[int, str]:
 def disk_failed(error: OSError, what: str) -> PortError:
     """Words a refusal of the disk: no room (worth another try), or anything else."""
     if error.errno in NO_ROOM:
-        return PortError("RB-AGENT-024", f"no room to {what}: {error.strerror}", can_retry=True)
-    return PortError("RB-AGENT-025", f"the disk refused to {what}: {error.strerror or error}", can_retry=True)
+        return PortError("RB-AGENT-024", f"no room to {what}: {error.strerror}", retry=True)
+    return PortError("RB-AGENT-025", f"the disk refused to {what}: {error.strerror or error}", retry=True)

@@ -103,7 +103,7 @@ class Connection:
 
     def _unreachable(self, error: BaseException) -> PortError:
         where = f"{self._server.scheme}://{self._server.host}:{self._server.port}"
-        return PortError("RB-AGENT-010", f"{where} does not answer: {error!r}", can_retry=True)
+        return PortError("RB-AGENT-010", f"{where} does not answer: {error!r}", retry=True)
 
 
 class Blob:
@@ -119,7 +119,7 @@ class Blob:
         try:
             return self._answer.read(limit_bytes)
         except LOST as error:
-            raise PortError("RB-AGENT-020", f"the download broke off: {error!r}", can_retry=True) from error
+            raise PortError("RB-AGENT-020", f"the download broke off: {error!r}", retry=True) from error
 
     def __enter__(self) -> "Blob":
         return self
@@ -139,10 +139,14 @@ class HttpTransport:
         server: address of the server.
         token: what the device proves itself with; empty before enrolment.
         ca_file: PEM file of the authority that signed the server's certificate; empty for the system's.
-        now_ms: elapsed time, for `last_answer_ms`.
+        now_ms: elapsed time, for `uplink`.
+        utc_ms: the time of day, 0 where it cannot be believed.
     """
 
-    def __init__(self, server: Server, token: str, *, ca_file: str = "", now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, server: Server, token: str, *, ca_file: str = "", now_ms: Callable[[], int], utc_ms: Callable[[], int]
+    ) -> None:
+        self._utc_ms = utc_ms
         self._checkins = Connection(server, ca_file=ca_file)
         self._downloads = Connection(server, ca_file=ca_file)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -169,7 +173,7 @@ class HttpTransport:
         headers = {**self._headers, "Content-Type": "application/json"}
         answer = self._checkins.request("POST", "/d/1/checkin", headers=headers, body=body)
         data = read_limited(self._checkins, answer)
-        return CheckinAnswer(answer.status, data, next_ms(answer))
+        return CheckinAnswer(answer.status, data, next_ms(answer), self._utc_ms())
 
     def _note(self, answered: bool) -> None:
         with self._lock:
@@ -209,10 +213,8 @@ class HttpTransport:
         if answer.status == 416 and start:
             return self.blob(sha256_hex, 0)
         if answer.status in {403, 404, 410}:
-            raise PortError(
-                "RB-AGENT-021", f"the server has no {sha256_hex[:16]} (HTTP {answer.status})", can_retry=True
-            )
-        raise PortError("RB-AGENT-020", f"HTTP {answer.status} for {sha256_hex[:16]} from {start}", can_retry=True)
+            raise PortError("RB-AGENT-021", f"the server has no {sha256_hex[:16]} (HTTP {answer.status})", retry=True)
+        raise PortError("RB-AGENT-020", f"HTTP {answer.status} for {sha256_hex[:16]} from {start}", retry=True)
 
     def close(self) -> None:
         """Drops both connections."""
@@ -226,7 +228,7 @@ def read_limited(connection: Connection, answer: http.client.HTTPResponse) -> by
         data = answer.read(ANSWER_LIMIT_BYTES + 1)
     except LOST as error:
         connection.close()
-        raise PortError("RB-AGENT-010", f"the answer broke off: {error!r}", can_retry=True) from error
+        raise PortError("RB-AGENT-010", f"the answer broke off: {error!r}", retry=True) from error
     # `read` with a size gives what there is; only the length that is left tells that there should be more.
     is_short = bool(answer.length)
     if not answer.isclosed():
@@ -234,9 +236,9 @@ def read_limited(connection: Connection, answer: http.client.HTTPResponse) -> by
         connection.close()
     if len(data) > ANSWER_LIMIT_BYTES:
         text = f"the server's answer has more than {ANSWER_LIMIT_BYTES} bytes"
-        raise PortError("RB-AGENT-011", text, can_retry=True)
+        raise PortError("RB-AGENT-011", text, retry=True)
     if is_short:
-        raise PortError("RB-AGENT-010", f"the answer broke off after {len(data)} bytes", can_retry=True)
+        raise PortError("RB-AGENT-010", f"the answer broke off after {len(data)} bytes", retry=True)
     return data
 
 

@@ -47,9 +47,9 @@ def request(path: Path, method: str, target: str, *, timeout_ms: int) -> Answer:
             peer.sendall(head.encode("ascii"))
             data = _read_all(peer, deadline_s)
     except TimeoutError as error:
-        raise ProbeError("RB-PROBE-001", f"{what}: no answer within {timeout_ms} ms", can_retry=True) from error
+        raise ProbeError("RB-PROBE-001", f"{what}: no answer within {timeout_ms} ms", retry=True) from error
     except OSError as error:
-        raise ProbeError("RB-PROBE-001", f"{what}: {error.strerror or error}", can_retry=True) from error
+        raise ProbeError("RB-PROBE-001", f"{what}: {error.strerror or error}", retry=True) from error
     return _parse(data, what)
 
 
@@ -126,5 +126,5 @@ def _parse(data: bytes, what: str) -> Answer:
         raise ProbeError("RB-PROBE-002", f"{what}: the answer is no HTTP")
     wanted_bytes = _length_of(bytearray(data))
     if wanted_bytes is not None and len(data) < wanted_bytes:
-        raise ProbeError("RB-PROBE-001", f"{what}: the answer broke off", can_retry=True)
+        raise ProbeError("RB-PROBE-001", f"{what}: the answer broke off", retry=True)
     return Answer(int(parts[1]), body)

@@ -204,8 +204,9 @@ class Box:
 
     # --- workload and commands ----------------------------------------------------------------------------------------
 
-    def adopt_workload(self) -> None:
-        """At the start of the agent, before the kernel: takes over services that still run. Starts nothing."""
+    def adopt_workload(self, *, is_safe: bool) -> None:
+        """At the start of the agent, before its first effect: takes over services that still run. Starts nothing."""
+        self._is_safe = is_safe
         self._supervisor.start(self._launches())
 
     def ensure_workload(self) -> None:

@@ -1,8 +1,8 @@
 """Probe `memory`: the resident memory of a service and its children, and whether it keeps growing.
 
-Values: rss_kb; n readings since the last change of a plane; growth_kb once there are enough of them: by how much the
-lowest reading of the newer half lies above the highest of the older half, 0 if it does not. A load that comes and goes
-does not count as growth, a leak does. Without an argument: all services together.
+Values: rss_kb; n readings since the last change of a plane; growth_kb once there are enough of them: how much more the
+newest third of them shows than the oldest third, by their medians, 0 if not more. A load that comes and goes does not
+count as growth, a leak does. Without an argument: all services together.
 """
 
 from ringback.agent.errors import ProbeError
@@ -29,6 +29,10 @@ def measure(scene: Scene, arg: str) -> dict[str, int]:
 
 
 def growth_kb(readings: list[int]) -> int:
-    """Returns by how much the newer half of readings lies above the older half, at least 0."""
-    half = len(readings) // 2
-    return max(0, min(readings[half:]) - max(readings[:half]))
+    """Returns how much more the newest third of readings shows than the oldest third, at least 0."""
+    third = len(readings) // 3
+    return max(0, _middle(readings[-third:]) - _middle(readings[:third]))
+
+
+def _middle(readings: list[int]) -> int:
+    return sorted(readings)[(len(readings) - 1) // 2]
