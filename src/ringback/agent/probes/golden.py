@@ -8,14 +8,13 @@ samples.
 import json
 from pathlib import Path
 
-from ringback_kernel.errors import KernelError
-
 from ringback.agent.errors import ProbeError
 from ringback.agent.manifest import Manifest, fill
 from ringback.agent.ports import Json
 from ringback.agent.probes.scene import Scene
 from ringback.agent.processes import MARK_NAME, run_bounded
 from ringback_kernel import replay
+from ringback_kernel.errors import KernelError
 
 TIMEOUT_MS = 25_000
 """A replay of 45 pictures takes 0.1 s of computing and 1 s of loading on a PC, some ten times that on a board. It must
