@@ -99,9 +99,9 @@ def _activate(tx) -> None:
 
 
 def _missing(tx) -> list:
-    """Return the planes of the rung that do not run their old version."""
+    """Return the planes of the rung that do not run their old version, or were left by a failed activation."""
     rung = _rungs(tx)[tx.rung]
-    return [plane for plane in rung if planes.digest_on(tx, plane) != tx.changed[plane][0]]
+    return [plane for plane in rung if plane in tx.doubt or planes.digest_on(tx, plane) != tx.changed[plane][0]]
 
 
 def is_whole(tx) -> bool:

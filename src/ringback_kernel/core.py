@@ -61,6 +61,7 @@ class Core:
         self._raw_ms = 0
         self._log_seq = 0
         self._has_jumped = False
+        self._lacks_room = False
         self._retry_at_ms: int | None = None
         self._utc = (0, 0)
         self._out: list = []
@@ -115,6 +116,8 @@ class Core:
             self._probed(obj)
         elif kind in _ANSWERS:
             if obj["op"] == self.tx.op:
+                self._shift(obj.get("readings", ()))
+                self._note_room(kind, obj)
                 self._step(kind, obj)
             else:
                 self._say("late", {"event": kind, "op": obj["op"]})
@@ -376,11 +379,21 @@ class Core:
     def _rest_rules(self) -> list:
         return [rule for rule in self.tx.newest.rules if "trial" in rule["at"]]
 
+    def _shift(self, readings) -> None:
+        """Give readings our time: the driver stamps them with its clock, and after a jump ours differs."""
+        for reading in readings:
+            reading["at_ms"] += self.now_ms - self._raw_ms
+
+    def _note_room(self, kind: str, obj: dict) -> None:
+        """Note whether a step failed for want of room on the disk; the next download that ends well had room again."""
+        if kind in ("fetch_failed", "verify_failed", "stage_failed"):
+            self._lacks_room = bool(obj.get("full"))
+        elif kind == "fetch_done":
+            self._lacks_room = False
+
     def _probed(self, obj: dict) -> None:
         readings = obj["readings"]
-        for reading in readings:
-            # The driver stamps readings with its clock; after a jump ours differs.
-            reading["at_ms"] += self.now_ms - self._raw_ms
+        self._shift(readings)
         if obj["op"] == self.rounds.op:
             self.rounds.answered(readings, self._rest_rules(), self.tx.newest.every_ms, now_ms=self.now_ms)
         elif obj["op"] == self.tx.op:
@@ -398,7 +411,7 @@ class Core:
         for name, is_set in (
             ("safe_mode", self.tx.safe != ""),
             ("updates_paused", self.tx.newest is not None and self.tx.newest.paused),
-            ("disk_full", self._retry_at_ms is not None),
+            ("disk_full", self._lacks_room or self._retry_at_ms is not None),
             ("clock_jump", self._has_jumped),
             ("journal_" + self.condition, self.condition in (journal.DAMAGED, journal.LOST)),
         ):

@@ -25,6 +25,7 @@ def take_running(tx, running: dict) -> None:
         else:
             now.pop(plane, None)
     tx.running = now
+    tx.doubt = tuple([plane for plane in tx.doubt if plane not in running])
 
 
 def reboot(tx, why: str) -> None:

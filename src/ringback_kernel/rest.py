@@ -240,6 +240,7 @@ def _take(tx, wanted, changed: dict) -> None:
     tx.group = tx.moves = tx.boots = tx.retries = tx.elapsed_ms = tx.detect_ms = 0
     tx.rung = -1
     tx.cause = None
+    tx.doubt = ()
     tx.entered = tx.had_uplink = tx.heard_in_trial = False
 
 

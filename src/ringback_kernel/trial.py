@@ -77,13 +77,20 @@ def _check_group(tx) -> None:
 
 def on_activate_failed(tx, obj):
     """A group could not be switched."""
+    _doubt_group(tx)
     back.begin(tx, state.cause(obj["code"], obj.get("text", ""), plane=_first(_group(tx))))
 
 
 def on_activate_timeout(tx, obj):
     """A group was not switched in time."""
     text = "the step %s took longer than %d ms" % (tx.step, tx.now_ms - tx.step_ms)
+    _doubt_group(tx)
     back.begin(tx, state.cause(errors.TX_ACTIVATE, text, plane=_first(_group(tx))))
+
+
+def _doubt_group(tx) -> None:
+    """A failed activation may have got anywhere: its planes must be taken back even if they seem to be old."""
+    tx.doubt = tuple(_group(tx))
 
 
 def _first(planes: list) -> str:

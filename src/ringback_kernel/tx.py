@@ -87,6 +87,7 @@ class Tx:
         self.newest = _later()
         self.base = _later()
         self.running: dict = {}  # {plane: [digest, version, requires]}
+        self.doubt: tuple = ()  # planes that a failed activation left nobody knows where
         self.now_ms = 0
         self.event = ""
         self.op = 0  # of the effect whose answer is waited for

@@ -36,6 +36,9 @@ TEXT_LIMIT = 200
 """Characters of a failure's text that travel with the report."""
 
 
+NO_ROOM_CODE = "RB-AGENT-024"
+
+
 def text_of(effect: Effect, key: str) -> str:
     """Returns a text of an effect; empty when it is absent or null."""
     value = effect.get(key)
@@ -162,13 +165,8 @@ def _failed_command(effect: Effect, error: PortError) -> Obj:
 
 
 def _failed(_effect: Effect, error: PortError) -> Obj:
-    return {"code": error.code, "text": error.message[:TEXT_LIMIT], "retry": error.retry}
-
-
-def _failed_activation(effect: Effect, error: PortError) -> Obj:
-    """What an activation left behind when it failed is unknown: no plane of its group may be taken for the old one."""
-    unknown: list[Json] = [change.plane for change in changes_of(effect)]
-    return {**_failed(effect, error), "unknown": unknown}
+    is_full = error.code == NO_ROOM_CODE
+    return {"code": error.code, "text": error.message[:TEXT_LIMIT], "retry": error.retry, "full": is_full}
 
 
 def _failed_probe(effect: Effect, error: PortError) -> Obj:
@@ -195,7 +193,7 @@ TABLE: dict[str, tuple[str, Perform, str, str, Fail]] = {
     "verify": (DOWNLOAD, _verify, "verify_done", "verify_failed", _failed),
     "stage": (WORK, _stage, "stage_done", "stage_failed", _failed),
     "preflight": (WORK, _preflight, "preflight_done", "preflight_failed", _failed),
-    "activate": (WORK, _activate, "activate_done", "activate_failed", _failed_activation),
+    "activate": (WORK, _activate, "activate_done", "activate_failed", _failed),
     "probe": (PROBE, _probe, "probe_done", "probe_done", _failed_probe),
     "commit": (WORK, _commit, "commit_done", "commit_done", _done_anyway),
     "safe_mode": (WORK, _safe_mode, "safe_mode_done", "safe_mode_done", _done_anyway),

@@ -36,3 +36,23 @@ def test_drill_goes_back_and_then_forward_to_the_end():
     drills = [each["outcome"] for each in world.server.reports if each["outcome"]]
     assert drills[0]["drill"] and drills[0]["kind"] == "reverted" and not drills[0]["blame"]
     assert world.core.tx.outcome["kind"] == "confirmed" and not world.violations
+
+
+def test_activation_that_fails_is_taken_back_even_where_the_planes_seem_old():
+    world = w.world()
+    world.failing["activate-forward"] = [{"code": "RB-AGENT-032", "text": "not ready", "breaks": True}]
+    world.server.offer(w.release(1, w.OLD, w.NEW))
+    assert world.run(until="reverted")
+    outcome = world.core.tx.outcome
+    assert outcome["healthy"] and outcome["code"] == "RB-AGENT-032" and not outcome["drill"]
+    assert world.is_workload_on and world.active == {plane: w.digest_of(found) for plane, found in w.OLD.items()}
+    assert not world.violations
+
+
+def test_step_that_lacked_room_is_said_until_there_is_room():
+    world = w.world()
+    world.failing["fetch"] = [{"code": "RB-AGENT-024", "text": "no room", "retry": True, "full": True}]
+    world.server.offer(w.release(1, w.OLD, w.NEW))
+    assert world.run(until="confirmed")
+    flags = [report["flags"] for report in world.server.reports]
+    assert ["disk_full"] in flags and flags[-1] == []

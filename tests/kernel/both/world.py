@@ -374,7 +374,10 @@ class World:
     def do_activate(self, obj):
         failed = self.fails("activate-" + obj["direction"])
         if failed:
+            # As a real box: the pointers may be switched, and the services did not come up.
+            self.is_workload_on = not failed.get("breaks")
             return "activate_failed", failed
+        self.is_workload_on = True
         for item in obj["group"]:
             if item["digest"]:
                 assert item["digest"] in self.slots, "activated without a slot: " + item["plane"]
