@@ -9,7 +9,13 @@ InputError (ringback.errors)
     ├── FileMissing     RB-PUB-011  a command line names a file that the artifact lacks
     ├── GoldenRefused   RB-PUB-020  the golden set is not well-formed, or its inputs are other files
     ├── ReplayFailed    RB-PUB-021  the app's replay did not run on this model
-    └── QualityRefused  RB-PUB-022  the model does not decide what its labels say
+    ├── QualityRefused  RB-PUB-022  the model does not decide what its labels say
+    └── FirmwareRefused
+        ├── FirmwareUnreadable RB-PUB-030  no whole app image, or its checksum or hash does not hold
+        ├── FirmwareDump       RB-PUB-031  a flash dump, a combined file or a bootloader instead of an app image
+        ├── FirmwareWrongChip  RB-PUB-032  built for another chip than the class has
+        ├── FirmwareTooLarge   RB-PUB-033  larger than a slot of the class
+        └── FirmwareUnhashed   RB-PUB-034  carries no hash of itself
 """
 
 from __future__ import annotations
@@ -68,3 +74,37 @@ class QualityRefused(PublishRefused):
     """The model fails its own quality check."""
 
     CODE = "RB-PUB-022"
+
+
+class FirmwareRefused(PublishRefused):
+    """An image for a microcontroller's slot that no device of the class may be given."""
+
+
+class FirmwareUnreadable(FirmwareRefused):
+    """There is no whole app image in the file, or its checksum or hash does not hold."""
+
+    CODE = "RB-PUB-030"
+
+
+class FirmwareDump(FirmwareRefused):
+    """A flash dump, a combined file or a bootloader: it would pass the chip's own check and fail at the next boot."""
+
+    CODE = "RB-PUB-031"
+
+
+class FirmwareWrongChip(FirmwareRefused):
+    """The image is for another chip than the class has, or the class does not say which it has."""
+
+    CODE = "RB-PUB-032"
+
+
+class FirmwareTooLarge(FirmwareRefused):
+    """The image does not fit a slot of the class."""
+
+    CODE = "RB-PUB-033"
+
+
+class FirmwareUnhashed(FirmwareRefused):
+    """The image carries no hash of itself, so a damaged slot could not be told from a good one."""
+
+    CODE = "RB-PUB-034"
