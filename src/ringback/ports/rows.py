@@ -25,6 +25,8 @@ class DeviceRow:
 
     Attributes:
         status: pending | accepted | revoked.
+        mode: normal | safe-mode; safe-mode = the workload is stopped until an operator says normal.
+        updates_paused: nothing newly activates until an operator says so.
         token_sha256: SHA-256 of its bearer token; the token itself is never kept.
         labels: sorted (name, value) pairs.
     """
@@ -35,6 +37,8 @@ class DeviceRow:
     class_id: str
     labels: tuple[tuple[str, str], ...]
     status: str
+    mode: str
+    updates_paused: bool
     token_sha256: bytes
     enrolled_at_ms: int
     generation: int
@@ -156,7 +160,10 @@ class RingRow:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRow:
-    """One release on one device. Written by the fold. Key: tenant_id, rollout_id, device_id."""
+    """One release on one device. Key: tenant_id, rollout_id, device_id.
+
+    Written by the fold, and by the controller where only time has passed (silence, proof, withdrawal).
+    """
 
     tenant_id: str
     rollout_id: str
@@ -216,23 +223,34 @@ class FreezeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class RecoveryRow:
-    """What an operator asked a set of devices to do to recover; holds until lifted. Key: tenant_id, recovery_id.
+class DeviceOrderRow:
+    """What an operator wants on one device, rollouts aside: a push, its way back, or a recovery.
+
+    Key: tenant_id, order_id (UUIDv7).
 
     Attributes:
-        mode: stable | safe-mode.
-        planes: planes to bring back; empty = all.
-        devices: the devices it was given to, when it was given.
+        kind: push | push-back | recover.
+        goal: sorted (plane, digest) pairs.
+        before: what the device ran on these planes when the order was given.
+        state: waiting | offered | entered | done | failed | refused | withdrawn.
+        document: how it ended, as the device said it (JSON); empty until then.
+        first_generation: the generation it was first issued under; 0 before.
+        undoes: the order whose way back this is; empty else.
     """
 
     tenant_id: str
-    recovery_id: str
-    mode: str
-    planes: tuple[str, ...]
-    devices: tuple[str, ...]
-    reason: str
-    created_at_ms: int
+    order_id: str
+    device_id: str
+    kind: str
+    goal: tuple[tuple[str, str], ...]
+    before: tuple[tuple[str, str], ...]
+    state: str
     attempt: int
+    first_generation: int
+    document: bytes
+    reason: str
+    undoes: str
+    created_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +268,6 @@ class CommandRow:
     arg: str
     state: str
     created_at_ms: int
-    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +365,7 @@ Row = (
     | DecisionRow
     | StopRow
     | FreezeRow
-    | RecoveryRow
+    | DeviceOrderRow
     | CommandRow
     | ClaimRow
     | OperatorTokenRow
@@ -375,7 +392,7 @@ KEYS: dict[type[Row], tuple[str, ...]] = {
     DecisionRow: ("tenant_id", "rollout_id", "seq"),
     StopRow: ("tenant_id", "stop_id"),
     FreezeRow: ("tenant_id", "freeze_id"),
-    RecoveryRow: ("tenant_id", "recovery_id"),
+    DeviceOrderRow: ("tenant_id", "order_id"),
     CommandRow: ("tenant_id", "device_id", "command_id"),
     ClaimRow: ("tenant_id", "claim_id"),
     OperatorTokenRow: ("tenant_id", "token_id"),
@@ -384,6 +401,16 @@ KEYS: dict[type[Row], tuple[str, ...]] = {
     AnswerRow: ("tenant_id", "key"),
 }
 """The key of each table, in order. Tables are loaded in this order, too: what is named comes before what names it."""
+
+
+UNIQUE: dict[type[Row], tuple[str, ...]] = {
+    ArtifactRow: ("tenant_id", "reference"),
+    FreezeRow: ("tenant_id", "plane", "digest"),
+}
+"""Further columns that no two rows may share."""
+
+UNLOADED: tuple[type[Row], ...] = (DecisionRow, AuditRow, AnswerRow, LeaseRow, CohortRow, RingRow)
+"""Tables that are asked one row at a time or page by page: no part of the read model."""
 
 
 def key_of(row: Row) -> tuple[str | int, ...]:

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from ringback.errors import ConflictError, RetryLaterError
 from ringback.ports.changes import Change
-from ringback.ports.rows import DeploymentRow, DeviceNowRow, FragmentRow, PlaneSetRow, Row
+from ringback.ports.rows import CommandRow, DeploymentRow, DeviceNowRow, DeviceOrderRow, FragmentRow, PlaneSetRow, Row
 
-FoldedRow = DeviceNowRow | DeploymentRow | FragmentRow | PlaneSetRow
+FoldedRow = DeviceNowRow | DeploymentRow | DeviceOrderRow | CommandRow | FragmentRow | PlaneSetRow
 """Rows that the fold writes from the journal."""
 
 
@@ -64,6 +64,10 @@ class Store(Protocol):
 
     def history(self, kind: type[Row], key: tuple[str | int, ...], *, after: int, limit: int) -> list[Row]:
         """Return at most `limit` rows of a table whose key begins with `key`, its last key column above `after`."""
+        ...
+
+    def all(self, kind: type[Row], key: tuple[str | int, ...]) -> list[Row]:
+        """Return every row of a table whose key begins with `key`, in order."""
         ...
 
     def find(self, kind: type[Row], key: tuple[str | int, ...]) -> Row | None:

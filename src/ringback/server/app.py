@@ -26,6 +26,7 @@ from ringback.ports.rows import DeviceRow, TenantRow
 from ringback.server.api.access import operator_of
 from ringback.server.api.routes import application
 from ringback.server.context import Context
+from ringback.server.controller import Controller
 from ringback.server.desk import AsyncDesk
 from ringback.server.device.artifacts import PREFIX, ArtifactEndpoint
 from ringback.server.device.checkin import CheckInEndpoint
@@ -126,8 +127,9 @@ async def _parts(settings: Settings, journal: SqlJournal, store: SqlStore) -> As
         ids=RandomIds(),
         problems=problems,
     )
+    controller = Controller(context, holder=f"controller-{context.ids.short()}")
     folder = Folder(fleet, fold=desk.fold, settle=desk.settle, drop=committer.drop, every_ms=settings.fold_ms)
-    tasks = [asyncio.create_task(folder.run()), asyncio.create_task(_watch_clock(clock))]
+    tasks = [asyncio.create_task(each) for each in (folder.run(), controller.run(), _watch_clock(clock))]
     try:
         yield App(context)
     finally:
@@ -149,6 +151,7 @@ def load(store: SqlStore, journal: SqlJournal) -> tuple[Fleet, SteadyClock]:
     newest_ms = max((device.seen_at_ms for device in fleet.devices.values()), default=0)
     clock = SteadyClock(not_before_ms=newest_ms)
     fleet.listening_since_ms = clock.now_ms()
+    fleet.started()
     if not fleet.has_tenant:
         row = TenantRow(TENANT, clock.now_ms())
         store.save([Insert(row)])

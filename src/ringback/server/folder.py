@@ -66,10 +66,11 @@ class Folder:
         async with self._lock:
             through_no = self._fleet.applied_no
             await self._shared_rows()
-            pages = sorted(self._fleet.dirty)
+            dirt, device_of = self._fleet.dirt, self._fleet.devices.__getitem__
+            pages = dirt.pages()
             chunk: list[FoldedRow] = []
             for page in pages:
-                chunk += self._fleet.take_dirty(page)
+                chunk += dirt.take(page, device_of)
                 if len(chunk) >= CHUNK_ROWS:
                     await self._write(chunk, pause_s)
                     chunk = []
@@ -96,7 +97,7 @@ class Folder:
         try:
             await self._fold(chunk)
         except BaseException:
-            self._fleet.still_dirty(chunk)
+            self._fleet.dirt.put_back(chunk, self._fleet.devices.__getitem__)
             raise
         if pause_s:
             await asyncio.sleep(pause_s)

@@ -14,12 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ringback.errors import NotAllowedError, RetryLaterError
+from ringback.plan.desire import Overlay
 from ringback.ports.signer import Signer
-from ringback.usecases.desire import desired_fragment
-from ringback.usecases.device import ACCEPTED, REVOKED, Device, Issue, Record
-from ringback.usecases.document import LIFETIME_MS, Command, Fragment, sealed
+from ringback.usecases.desire import overlay_for, wish_for
+from ringback.usecases.device import ACCEPTED, REVOKED, Device, Record
+from ringback.usecases.document import LIFETIME_MS, Fragment, Issue, signed_file
 from ringback.usecases.fleet import Fleet
-from ringback.usecases.report import Report, decode
+from ringback.usecases.report import decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,42 +74,36 @@ def receive(fleet: Fleet, device: Device, body: bytes, *, now_ms: int, signer: S
     record = Record(device, now_ms, body, report, running, confirmed)
     if repeated:
         record = Record(device, now_ms, b"", None, device.running, device.confirmed)
-    fragment = desired_fragment(fleet, record)
-    commands: tuple[Command, ...] = ()
-    if _is_new(device, fragment, commands, report=report, now_ms=now_ms):
-        assert fragment is not None
+    wish = wish_for(fleet, record)
+    overlay = overlay_for(fleet, record)
+    if _is_new(device, wish.fragment, overlay, have=report.have, now_ms=now_ms):
+        assert wish.fragment is not None
         generation = max(device.generation, report.have) + 1
-        record.fragment = fragment
-        record.issue = Issue(generation, fragment.fragment_id, now_ms, commands)
-    if repeated and record.issue is None:
-        return CheckIn(None, _answer(device, None, report, signer))
-    return CheckIn(record, _answer(device, record, report, signer))
+        record.fragment = wish.fragment
+        record.issue = Issue(generation, wish.fragment.fragment_id, now_ms, overlay, wish.ring)
+    kept = None if repeated and record.issue is None else record
+    return CheckIn(kept, _answer(device, record, have=report.have, signer=signer))
 
 
-def _is_new(
-    device: Device, fragment: Fragment | None, commands: tuple[Command, ...], *, report: Report, now_ms: int
-) -> bool:
+def _is_new(device: Device, fragment: Fragment | None, overlay: Overlay, *, have: int, now_ms: int) -> bool:
     """Say whether the device needs a new generation."""
     if fragment is None:
         return False
     return (
         fragment is not device.fragment
-        or commands != device.commands
-        or report.have > device.generation
+        or overlay != device.overlay
+        or have > device.generation
         or now_ms - device.issued_ms > LIFETIME_MS // 2
     )
 
 
-def _answer(device: Device, record: Record | None, report: Report, signer: Signer) -> bytes | None:
+def _answer(device: Device, record: Record, *, have: int, signer: Signer) -> bytes | None:
     """Return the document that the device lacks, or None."""
-    fragment, issue = device.fragment, None
-    if record is not None and record.issue is not None:
-        fragment, issue = record.fragment, record.issue
-    elif fragment is not None:
-        issue = Issue(device.generation, fragment.fragment_id, device.issued_ms, device.commands)
-    if fragment is None or issue is None or report.have >= issue.generation:
+    fragment, issue = record.fragment, record.issue
+    if issue is None and device.fragment is not None:
+        fragment = device.fragment
+        issue = Issue(device.generation, fragment.fragment_id, device.issued_ms, device.overlay)
+    if fragment is None or issue is None or have >= issue.generation:
         return None
-    signed = fragment.signed(
-        device.row.device_id, generation=issue.generation, issued_ms=issue.issued_ms, commands=issue.commands
-    )
-    return sealed(signed, signer)
+    row = device.row
+    return signed_file(fragment, issue, device_id=row.device_id, tenant_id=row.tenant_id, signer=signer)

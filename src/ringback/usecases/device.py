@@ -9,26 +9,33 @@ Decides: how a record changes a device, and how a device is kept. Never: what it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
+from ringback.plan.desire import NO_OVERLAY, Overlay
 from ringback.ports.rows import DeviceNowRow, DeviceRow
-from ringback.usecases.document import Command, Fragment
+from ringback.usecases.document import Fragment, Issue
 from ringback.usecases.report import NOTHING, Ended, InHand, PlaneSet, PlaneSets, Report
 
 ACCEPTED: Final = "accepted"
 PENDING: Final = "pending"
 REVOKED: Final = "revoked"
 
+NORMAL: Final = "normal"
+SAFE_MODE: Final = "safe-mode"
+"""The operator's word for it."""
+IN_SAFE_MODE: Final = "safe_mode"
+"""The device's word for it, as state and as flag."""
 
-class Issue(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A new generation for a device: which document it was given."""
+ANNOUNCED: Final = "announced"
+"""The device asks once more, right before it activates: the last moment in which an offer can be withdrawn."""
 
-    generation: int
-    fragment_id: str
-    issued_ms: int
-    commands: tuple[Command, ...] = ()
+
+class Grants(Protocol):
+    """What hands out grants: a rollout. `in_flight` counts those taken by check-ins that are not on disk yet."""
+
+    in_flight: int
 
 
 class KeptRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -53,8 +60,10 @@ class Record:
     """One check-in on its way into the journal, with what was already read from its body.
 
     Attributes:
-        no: number in the journal; -1 until it has one.
         report: None where there is nothing to fold but the issue.
+        fragment: what `issue` gives; None where there is no issue.
+        granted_by: the rollout one of whose grants this check-in took; given back if the record is not kept.
+        no: number in the journal; -1 until it has one.
     """
 
     device: Device
@@ -65,6 +74,7 @@ class Record:
     confirmed: PlaneSet
     issue: Issue | None = None
     fragment: Fragment | None = None
+    granted_by: Grants | None = None
     no: int = -1
 
     def kept(self) -> KeptRecord:
@@ -99,11 +109,12 @@ class Now(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flags: tuple[str, ...]
     running_id: int
     confirmed_id: int
+    previous_id: int
     said: bytes
     generation: int
     fragment_id: str
     issued_ms: int
-    commands: tuple[Command, ...]
+    overlay: Overlay
 
 
 class Device:
@@ -111,13 +122,17 @@ class Device:
 
     Attributes:
         row: who it is.
+        page: its place in the order of enrolment; the fold goes by it.
         seen_at_ms: receipt of its newest report, UTC ms; 0 before the first.
         boots: how many different boots were seen.
-        generation: newest generation issued to it; 0 before the first.
-        fragment: what that generation says; None before the first.
-        issued_ms, commands: the device's own part of that document.
+        running, confirmed: what it says it runs, and its last-known-good set.
+        previous: the last-known-good set before `confirmed`.
         said: the rest of its newest report (`Said`), packed; empty before the first.
-        page: its place in the order of enrolment; the fold goes by it.
+        generation: newest generation issued to it; 0 before the first.
+        fragment, overlay: what that generation says; None before the first.
+        issued_ms: when it was issued.
+        busy_with: the rollout or order that is moving on it; "" = none.
+        settled: the fleet's revision for which its desired state was worked out and depends on nothing else; -1 = anew.
         is_busy: a check-in of it is being made durable; another one has to wait.
     """
 
@@ -126,7 +141,7 @@ class Device:
         "applied_no",
         "boot_id",
         "boots",
-        "commands",
+        "busy_with",
         "confirmed",
         "flags",
         "fragment",
@@ -134,13 +149,16 @@ class Device:
         "have",
         "is_busy",
         "issued_ms",
+        "overlay",
         "page",
+        "previous",
         "previous_boot_id",
         "row",
         "running",
         "said",
         "seen_at_ms",
         "seq",
+        "settled",
         "state",
         "up_ms",
     )
@@ -160,11 +178,14 @@ class Device:
         self.flags: tuple[str, ...] = ()
         self.running: PlaneSet = NOTHING
         self.confirmed: PlaneSet = NOTHING
+        self.previous: PlaneSet = NOTHING
+        self.said = b""
         self.generation = 0
         self.fragment: Fragment | None = None
+        self.overlay = NO_OVERLAY
         self.issued_ms = 0
-        self.commands: tuple[Command, ...] = ()
-        self.said = b""
+        self.busy_with = ""
+        self.settled = -1
         self.applied_no = -1
         self.is_busy = False
 
@@ -178,16 +199,17 @@ class Device:
         """Take what a record says. The caller has checked that it is newer than `applied_no`."""
         self.applied_no = record.no
         self.seen_at_ms = record.at_ms
-        report = record.report
-        if report is not None:
-            self._fold_report(report)
+        if record.report is not None:
+            self._fold_report(record.report)
             self.running = record.running
-            self.confirmed = record.confirmed
+            if record.confirmed is not self.confirmed:
+                self.previous = self.confirmed
+                self.confirmed = record.confirmed
         issue = record.issue
         if issue is not None:
             self.generation = issue.generation
             self.issued_ms = issue.issued_ms
-            self.commands = issue.commands
+            self.overlay = issue.overlay
             self.fragment = record.fragment
 
     def _fold_report(self, report: Report) -> None:
@@ -198,9 +220,9 @@ class Device:
         self.seq = report.seq
         self.up_ms = report.up_ms
         self.have = report.have
-        self.agent = _shared(report.agent)
-        self.state = _shared(report.state)
-        self.flags = tuple(map(_shared, report.flags))
+        self.agent = shared(report.agent)
+        self.state = shared(report.state)
+        self.flags = tuple(map(shared, report.flags))
         self.said = _encode(Said(report.root, report.deploy, report.outcome, report.read, report.trans, report.log_seq))
 
     def kept(self) -> DeviceNowRow:
@@ -219,11 +241,12 @@ class Device:
                 self.flags,
                 self.running.set_id,
                 self.confirmed.set_id,
+                self.previous.set_id,
                 self.said,
                 self.generation,
                 "" if self.fragment is None else self.fragment.fragment_id,
                 self.issued_ms,
-                self.commands,
+                self.overlay,
             )
         )
         return DeviceNowRow(self.row.tenant_id, self.row.device_id, self.applied_no, document)
@@ -239,16 +262,22 @@ class Device:
         self.seq = now.seq
         self.up_ms = now.up_ms
         self.have = now.have
-        self.agent = _shared(now.agent)
-        self.state = _shared(now.state)
-        self.flags = tuple(map(_shared, now.flags))
+        self.agent = shared(now.agent)
+        self.state = shared(now.state)
+        self.flags = tuple(map(shared, now.flags))
         self.running = sets.by_id.get(now.running_id, NOTHING)
         self.confirmed = sets.by_id.get(now.confirmed_id, NOTHING)
+        self.previous = sets.by_id.get(now.previous_id, NOTHING)
         self.said = now.said
         self.generation = now.generation
         self.fragment = fragments.get(now.fragment_id)
         self.issued_ms = now.issued_ms
-        self.commands = now.commands
+        self.overlay = now.overlay if now.overlay != NO_OVERLAY else NO_OVERLAY
+
+    @property
+    def rest(self) -> Said | None:
+        """Return the rest of its newest report; None before the first."""
+        return decode_said(self.said) if self.said else None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -260,7 +289,7 @@ _WORDS: Final[dict[str, str]] = {}
 _WORDS_MAX: Final = 10_000
 
 
-def _shared(word: str) -> str:
+def shared(word: str) -> str:
     """Return the one object of an often repeated word, so that 100,000 devices do not keep it 100,000 times."""
     known = _WORDS.get(word)
     if known is None:

@@ -1,12 +1,12 @@
-"""The desired state of one device as a signed document: exact bytes.
+"""A desired state as a signed document: the shared fragment, kept by content, and the file that a device gets.
 
-Decides: how a fragment (what many devices share) and a device's own values become the Director's targets document.
-Never: what a device should run.
+Decides: what makes two desired states the same, and how a file is put together. Never: what a device should run
+(`desire`) or how that is written (`ringback.plan.desire`).
 
 - The file is exactly `{"signatures":[...],"signed":<canonical JSON>}`; a device checks the signature over the bytes of
   `signed` and only then reads them.
-- Fragments are cut into pieces once; a document is their concatenation. So signing is all that a changed device costs.
-- The same fragment, device, generation, instant and commands give the same bytes, signature included.
+- The same fragment, overlay, device, generation and instant give the same bytes, signature included: a device that lost
+  an answer gets exactly that answer again, also after a restart of the server.
 
 Source: TUF 1.0 (targets role); docs/reference (wire), "Desired state".
 """
@@ -14,28 +14,55 @@ Source: TUF 1.0 (targets role); docs/reference (wire), "Desired state".
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
+import msgspec
+
+from ringback.plan.desire import Binding, DesiredFragment, Overlay
 from ringback.ports.signer import Signer
 
-SPEC_VERSION: Final = "1.0.31"
 LIFETIME_MS: Final = 7 * 86_400_000
 """A document is good for 7 days; after half of that the device gets a fresh one (see `checkin`)."""
 
-OWN: Final = ("commands", "device", "issued_ms")
-"""Keys of `ota` that are the device's own; everything else is the fragment."""
+
+class Kind(StrEnum):
+    """Why a device has a desired state."""
+
+    FORWARD = "forward"
+    DRILL = "drill"
+    BACK = "back"
+    ORDER = "order"
+    STEADY = "steady"
 
 
-Command = tuple[int, str, str]
-"""(id, kind, argument), as the device gets it."""
+class Origin(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Whose desired state a fragment is.
+
+    Attributes:
+        rollout: of a forward, drill or back fragment.
+        order: of an order's fragment.
+        attempt: of the rollout or order on this device.
+        frozen: digests that it forbids, as (plane, digest).
+        is_last: the hop that it asks for is the last one.
+        planes: of a back fragment: the planes that go back.
+    """
+
+    kind: Kind
+    rollout: str = ""
+    order: str = ""
+    attempt: int = 1
+    frozen: tuple[tuple[str, str], ...] = ()
+    is_last: bool = True
+    planes: tuple[str, ...] = ()
 
 
-def canonical(value: object) -> bytes:
-    """Return canonical JSON: sorted keys, no spaces, ASCII. Floats are a bug of the caller."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+class _Kept(msgspec.Struct, frozen=True, array_like=True):
+    origin: Origin
+    digest: str
+    planes: tuple[tuple[str, str], ...]
+    parts: tuple[bytes, ...]
 
 
 class Fragment:
@@ -43,72 +70,48 @@ class Fragment:
 
     Attributes:
         fragment_id: SHA-256 of `document`, hexadecimal.
-        document: canonical JSON `{"ota":{...},"targets":{...}}` without the device's own keys.
-        planes: plane to digest that it asks for.
-        changes: the planes that may change under it, in activation order.
-        release, rollout, attempt: whose deployment it is; empty for a set at rest.
+        document: as the store keeps it.
+        planes: (plane, digest) pairs that it asks for.
     """
 
-    __slots__ = ("_pieces", "attempt", "changes", "document", "fragment_id", "planes", "release", "rollout")
+    __slots__ = ("desired", "document", "fragment_id", "origin", "planes")
 
     def __init__(self, document: bytes) -> None:
-        """Take a fragment's document.
-
-        Args:
-            document: as `of` made it; stored ones come back byte for byte.
-        """
-        content = json.loads(document)
-        ota, targets = content["ota"], content["targets"]
+        """Take a fragment as the store keeps it."""
+        kept = _decode(document)
         self.fragment_id = hashlib.sha256(document).hexdigest()
         self.document = document
-        self.planes: dict[str, str] = {
-            entry["custom"]["plane"]: f"sha256:{entry['hashes']['sha256']}" for entry in targets.values()
-        }
-        self.changes: tuple[str, ...] = tuple(plane for group in ota["order"] for plane in group)
-        self.release: str = ota["release"]
-        self.rollout: str = ota["rollout"]
-        self.attempt: int = ota["attempt"]
-        self._pieces = _pieces(ota, targets)
+        self.origin = kept.origin
+        self.planes = kept.planes
+        self.desired = DesiredFragment(kept.digest, kept.planes, kept.parts)
 
     @classmethod
-    def of(cls, ota: Mapping[str, object], targets: Mapping[str, object]) -> Fragment:
+    def of(cls, desired: DesiredFragment, origin: Origin) -> Fragment:
         """Return the fragment with this content."""
-        assert not set(OWN) & set(ota)
-        return cls(canonical({"ota": ota, "targets": targets}))
-
-    def signed(self, device_id: str, *, generation: int, issued_ms: int, commands: tuple[Command, ...]) -> bytes:
-        """Return the bytes to sign for one device.
-
-        Args:
-            generation: the document's version; only ever rises for a device.
-            issued_ms: UTC ms; the document expires `LIFETIME_MS` later.
-        """
-        expires, head, after_commands, after_device, after_issued, tail = self._pieces
-        told = [{"arg": arg, "id": number, "kind": kind} for number, kind, arg in commands]
-        return b"".join(
-            (
-                expires,
-                expiry(issued_ms).encode(),
-                head,
-                canonical(told),
-                after_commands,
-                canonical(device_id),
-                after_device,
-                b"%d" % issued_ms,
-                after_issued,
-                b"%d" % generation,
-                tail,
-            )
-        )
+        return cls(msgspec.msgpack.encode(_Kept(origin, desired.digest, desired.planes, desired.parts)))
 
 
-def expiry(issued_ms: int) -> str:
-    """Return when a document issued at `issued_ms` expires, as TUF writes it."""
-    return datetime.fromtimestamp((issued_ms + LIFETIME_MS) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+class Issue(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One generation of one device: which document it is given.
+
+    Attributes:
+        generation: the document's version; only ever rises for a device.
+        issued_ms: UTC ms; the document expires `LIFETIME_MS` later.
+        commands, updates_paused, safe_mode: the device's own part.
+        ring: the ring through which a rollout granted it; -1 where none did.
+    """
+
+    generation: int
+    fragment_id: str
+    issued_ms: int
+    overlay: Overlay
+    ring: int = -1
 
 
-def sealed(signed: bytes, signer: Signer) -> bytes:
-    """Return the file: the signed bytes under the Director's signature."""
+def signed_file(fragment: Fragment, issue: Issue, *, device_id: str, tenant_id: str, signer: Signer) -> bytes:
+    """Return the file that a device gets."""
+    binding = Binding(device_id, tenant_id, issue.generation, issue.issued_ms, expiry(issue.issued_ms))
+    signed = fragment.desired.document(binding, issue.overlay)
     signature = signer.sign(signed).hex()
     return b'{"signatures":[{"keyid":"%s","sig":"%s"}],"signed":%s}' % (
         signer.key_id.encode(),
@@ -117,17 +120,9 @@ def sealed(signed: bytes, signer: Signer) -> bytes:
     )
 
 
-def _pieces(ota: Mapping[str, object], targets: Mapping[str, object]) -> tuple[bytes, ...]:
-    """Return the canonical document cut where the device's own values go, in canonical order of keys."""
-    marks: dict[str, object] = {**ota, **dict.fromkeys(OWN)}
-    pieces: list[bytes] = [b'{"_type":"targets","expires":"']
-    text = b'","ota":{'
-    for place, key in enumerate(sorted(marks)):
-        text += b"," * (place > 0) + canonical(key) + b":"
-        if key in OWN:
-            pieces.append(text)
-            text = b""
-        else:
-            text += canonical(marks[key])
-    text += b'},"spec_version":' + canonical(SPEC_VERSION) + b',"targets":' + canonical(targets) + b',"version":'
-    return (*pieces, text, b"}")
+def expiry(issued_ms: int) -> str:
+    """Return when a document issued at `issued_ms` expires, as TUF writes it."""
+    return datetime.fromtimestamp((issued_ms + LIFETIME_MS) // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_decode = msgspec.msgpack.Decoder(_Kept).decode

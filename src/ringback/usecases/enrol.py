@@ -16,7 +16,7 @@ from ringback.errors import ConflictError, InputError, NotAllowedError, NotFound
 from ringback.ports.changes import Advance, Insert
 from ringback.ports.ids import Ids
 from ringback.ports.rows import ClaimRow, DeviceRow
-from ringback.usecases.device import ACCEPTED, PENDING, REVOKED
+from ringback.usecases.device import ACCEPTED, NORMAL, PENDING, REVOKED
 from ringback.usecases.fleet import Fleet
 from ringback.usecases.work import Outcome
 
@@ -124,6 +124,8 @@ def enrol(
         class_id=class_id,
         labels=pairs,
         status=ACCEPTED if claim.auto_accept else PENDING,
+        mode=NORMAL,
+        updates_paused=False,
         token_sha256=hash_of(token),
         enrolled_at_ms=now_ms,
         generation=known.row.generation + 1 if known else 1,

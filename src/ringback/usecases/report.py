@@ -52,11 +52,19 @@ class InHand(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """How the last finished deployment ended; repeated in every report until the next one ends."""
+    """How the last finished deployment ended; repeated in every report until the next one ends.
+
+    Attributes:
+        gen: generation of the document under which it started.
+        blame: it may speak against the release; not so a drill, a recall, an outage of the network.
+    """
 
     gen: Count
     kind: Word
+    rollout: Word = ""
+    attempt: Count = 1
     entered: bool = False
+    blame: bool = True
     code: Word = ""
     rule: Name | None = None
     plane: Word | None = None
@@ -102,12 +110,14 @@ class PlaneSet:
     Attributes:
         set_id: first 63 bits of the SHA-256 of its content.
         digests: plane to `sha256:...`.
+        pairs: the same as sorted pairs: how the planner names a set.
         versions: plane to version, as the device says it; empty for confirmed sets.
     """
 
     set_id: int
     digests: dict[str, str]
     versions: dict[str, str]
+    pairs: tuple[tuple[str, str], ...] = ()
 
     def document(self) -> bytes:
         """Return its content as the store keeps it."""
@@ -159,6 +169,7 @@ class PlaneSets:
                 int.from_bytes(hashlib.sha256(repr(entries).encode()).digest()[:8], "big") >> 1,
                 {plane: digest for plane, digest, _version in entries},
                 {plane: version for plane, _digest, version in entries if version},
+                tuple((plane, digest) for plane, digest, _version in entries),
             )
             if len(self._by_content) >= self._limit_count:
                 self._by_content = {(): NOTHING}

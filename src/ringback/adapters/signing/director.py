@@ -81,6 +81,14 @@ class DirectorKeys:
         return self._private.sign(data, _ALGORITHM)
 
 
+def keys_in_memory(
+    root_key: ec.EllipticCurvePrivateKey, online_key: ec.EllipticCurvePrivateKey, *, now_ms: int
+) -> DirectorKeys:
+    """Return keys marked as demo that no file holds; for simulations and tests."""
+    root = root_document(root_key, online_key, expires_at_ms=now_ms + DEMO_DAYS * MS_PER_DAY)
+    return DirectorKeys(_key_id(_public(online_key)), True, root, 1, online_key)
+
+
 def _make(folder: Path, *, demo: bool, now_ms: int) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     root_key = ec.generate_private_key(ec.SECP256R1())

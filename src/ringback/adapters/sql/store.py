@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from ringback.adapters.sql.database import no_room_is_said, open_store
-from ringback.adapters.sql.tables import MAPPINGS, UNLOADED, Mapping
+from ringback.adapters.sql.tables import MAPPINGS, Mapping
 from ringback.ports.changes import Advance, Change, Delete, Insert, Put
-from ringback.ports.rows import Row, key_of
+from ringback.ports.rows import UNLOADED, Row, key_of
 from ringback.ports.store import FoldedRow, StaleError
 
 
@@ -83,6 +83,13 @@ class SqlStore:
         mapping = MAPPINGS[kind]
         last = mapping.table.c[mapping.key[-1]]
         statement = sa.select(mapping.table).where(_where(mapping, key), last > after).limit(limit)
+        with self._engine.connect() as connection:
+            return [mapping.row(found) for found in connection.execute(_in_order(statement, mapping))]
+
+    def all(self, kind: type[Row], key: tuple[str | int, ...]) -> list[Row]:
+        """Return every row under a key."""
+        mapping = MAPPINGS[kind]
+        statement = sa.select(mapping.table).where(_where(mapping, key))
         with self._engine.connect() as connection:
             return [mapping.row(found) for found in connection.execute(_in_order(statement, mapping))]
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass, fields
 import msgspec
 import sqlalchemy as sa
 
-from ringback.ports import rows
-from ringback.ports.rows import KEYS, Row
+from ringback.ports.rows import KEYS, UNIQUE, Row
 
 metadata = sa.MetaData()
 
@@ -25,14 +24,6 @@ PLAIN: dict[object, type[sa.types.TypeEngine[typing.Any]]] = {
     bytes: sa.LargeBinary,
     bool: sa.Boolean,
 }
-
-UNIQUE: dict[type[Row], tuple[str, ...]] = {
-    rows.ArtifactRow: ("tenant_id", "reference"),
-    rows.FreezeRow: ("tenant_id", "plane", "digest"),
-}
-
-UNLOADED = (rows.BlobRow, rows.DecisionRow, rows.AuditRow, rows.AnswerRow, rows.LeaseRow, rows.CohortRow)
-"""Tables that are asked one row at a time or page by page: no part of the read model."""
 
 
 def table_name(kind: type[Row]) -> str:

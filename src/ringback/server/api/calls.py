@@ -85,6 +85,7 @@ class Call:
 Ask = Callable[[Call], Awaitable[Answer]]
 Change = Callable[[Call], UseCase[Any]]
 """Returns a use case whose answer is an `Answer`."""
+Prepare = Callable[[Call], Awaitable[UseCase[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class Operation:
 
     Attributes:
         ask: answers a question; or
-        change: returns the use case that carries a change out.
+        change: returns the use case that carries a change out; or
+        prepare: the same, after long work that needs no lock.
         request: the body's struct; None where there is none (or where it is raw bytes: see `raw_type`).
         answer: the answer's struct.
         query: names of query parameters, each with its meaning.
@@ -107,6 +109,7 @@ class Operation:
     answer: Any
     ask: Ask | None = None
     change: Change | None = None
+    prepare: Prepare | None = None
     request: type[Request] | None = None
     raw_type: str = ""
     query: tuple[tuple[str, str], ...] = ()

@@ -15,7 +15,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ringback.client.models import Answer
+from ringback.client.models import Answer, Health
 from ringback.errors import ConflictError, InputError, RingbackError
 from ringback.ports.changes import Insert
 from ringback.ports.rows import AnswerRow
@@ -75,13 +75,21 @@ async def _answer(context: Context, operation: Operation, request: Request) -> R
         generation=_generation(request),
     )
     if operation.ask is not None:
-        return _response(_encode(await operation.ask(call)), operation.status)
-    assert operation.change is not None
+        found = await operation.ask(call)
+        is_down = isinstance(found, Health) and not found.ok
+        return _response(_encode(found), 503 if is_down else operation.status)
     key = request.headers.get("idempotency-key", "")
     if not key:
-        answer: Answer = await context.desk.run(operation.change(call))
+        answer: Answer = await context.desk.run(await _use_case(operation, call))
         return _response(_encode(answer), operation.status)
     return await _once(context, operation, call, key)
+
+
+async def _use_case(operation: Operation, call: Call) -> UseCase[Any]:
+    if operation.prepare is not None:
+        return await operation.prepare(call)
+    assert operation.change is not None
+    return operation.change(call)
 
 
 async def _once(context: Context, operation: Operation, call: Call, key: str) -> Response:
@@ -103,9 +111,10 @@ async def _once(context: Context, operation: Operation, call: Call, key: str) ->
             )
         return row
 
-    assert operation.change is not None
-    fresh = AnswerRow(tenant_id, key, asked, operation.status, b"", call.now_ms)
-    found = await context.desk.run_once(known, _with_answer(operation.change(call), fresh))
+    found = await known()  # before any long preparation; asked again when its turn has come
+    if found is None:
+        fresh = AnswerRow(tenant_id, key, asked, operation.status, b"", call.now_ms)
+        found = await context.desk.run_once(known, _with_answer(await _use_case(operation, call), fresh))
     return _response(found.body, found.status)
 
 

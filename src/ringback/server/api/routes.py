@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ringback.errors import InputError, NotFoundError
-from ringback.server.api import claims, health
+from ringback.server.api import blobs, brakes, catalog, claims, devices, health, rollouts
 from ringback.server.api.calls import Operation
 from ringback.server.api.gateway import endpoint, error_response
 from ringback.server.api.openapi import describe
@@ -20,6 +20,10 @@ from ringback.server.context import Context
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *health.OPERATIONS,
     *claims.OPERATIONS,
+    *devices.OPERATIONS,
+    *catalog.OPERATIONS,
+    *rollouts.OPERATIONS,
+    *brakes.OPERATIONS,
 )
 
 
@@ -31,6 +35,7 @@ def application(context: Context) -> Starlette:
         return Response(description, media_type="application/json")
 
     routes = [Route(each.path, endpoint(context, each), methods=[each.method]) for each in OPERATIONS]
+    routes.append(Route(blobs.PATH, blobs.endpoint(context), methods=["HEAD", "PUT"]))
     routes.append(Route("/openapi.json", openapi, methods=["GET"]))
     return Starlette(routes=routes, exception_handlers={HTTPException: _refused})
 

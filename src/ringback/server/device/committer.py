@@ -158,5 +158,6 @@ class Committer:
             self._on_broken()
         for record, future in written:
             record.device.is_busy = False
+            self._fleet.give_back(record)
             if not future.done():
                 future.set_exception(error)

@@ -34,6 +34,8 @@ def _make_devices() -> None:
         sa.Column("class_id", sa.Text(), nullable=False),
         sa.Column("labels", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("updates_paused", sa.Boolean(), nullable=False),
         sa.Column("token_sha256", sa.LargeBinary(), nullable=False),
         sa.Column("enrolled_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("generation", sa.BigInteger(), nullable=False),
@@ -179,16 +181,21 @@ def _make_brakes() -> None:
         sa.UniqueConstraint("tenant_id", "plane", "digest"),
     )
     op.create_table(
-        "recovery",
+        "device_order",
         sa.Column("tenant_id", sa.Text(), nullable=False),
-        sa.Column("recovery_id", sa.Text(), nullable=False),
-        sa.Column("mode", sa.Text(), nullable=False),
-        sa.Column("planes", sa.Text(), nullable=False),
-        sa.Column("devices", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("order_id", sa.Text(), nullable=False),
+        sa.Column("device_id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("goal", sa.Text(), nullable=False),
+        sa.Column("before", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant_id", "recovery_id"),
+        sa.Column("first_generation", sa.BigInteger(), nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("undoes", sa.Text(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant_id", "order_id"),
     )
     op.create_table(
         "command",
@@ -199,7 +206,6 @@ def _make_brakes() -> None:
         sa.Column("arg", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
-        sa.Column("generation", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("tenant_id", "device_id", "command_id"),
     )
 

@@ -1,50 +1,10 @@
-"""Every body of the operator API, one struct each. The server encodes them, the client decodes them.
-
-- Instants are UTC ms (`_at_ms`); shares are parts per million (`_ppm`); digests are `sha256:<64 hex>`.
-- Unknown fields in an answer are ignored (a newer server may say more); in a request they are refused.
-"""
+"""Devices, their planes, claims and commands."""
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
-
 import msgspec
 
-Item = TypeVar("Item")
-
-
-class Answer(msgspec.Struct, frozen=True, omit_defaults=False):
-    """Base of everything the server says."""
-
-
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Base of everything a client asks."""
-
-
-class Page(Answer, Generic[Item], frozen=True):
-    """A part of a list. `next` is the cursor of the following part, None at the end."""
-
-    items: list[Item]
-    next: str | None = None
-
-
-class ErrorBody(Answer, frozen=True):
-    """Every error, everywhere."""
-
-    code: str
-    message: str
-    fields: dict[str, str]
-    hint: str
-
-
-class Health(Answer, frozen=True):
-    """Whether the server lives and can take work. `checks`: name to "ok" or what is wrong."""
-
-    ok: bool
-    checks: dict[str, str]
-
-
-# --- devices ----------------------------------------------------------------------------------------------------------
+from ringback.client.models.base import Answer, Request
 
 
 class PlaneState(Answer, frozen=True):
@@ -54,7 +14,8 @@ class PlaneState(Answer, frozen=True):
         running: what the device says it runs.
         desired: what it was told to run.
         confirmed: last-known-good.
-        previous: what it ran before its last deployment that changed this plane.
+        previous: last-known-good before that.
+        stable: what `recover --to-stable` would bring it to.
         is_unknown: the running digest is none that was ever published here.
     """
 
@@ -68,6 +29,8 @@ class PlaneState(Answer, frozen=True):
     confirmed_digest: str = ""
     previous: str = ""
     previous_digest: str = ""
+    stable: str = ""
+    stable_digest: str = ""
     is_unknown: bool = False
 
 
@@ -83,7 +46,7 @@ class DeviceOutcome(Answer, frozen=True):
     reading: int | None = None
     operator: str = ""
     limit: int | None = None
-    rung: list[str] = []
+    rung: list[str] = msgspec.field(default_factory=list)
     healthy: bool | None = None
     drill: bool = False
     detect_ms: int | None = None
@@ -118,7 +81,7 @@ class DeviceBrief(Answer, frozen=True):
 
 
 class Device(Answer, frozen=True):
-    """Everything about a device. `readings`: latest readings by name; `labels` as enrolled."""
+    """Everything about a device. `mode`: normal | safe-mode; `readings`: latest readings by name."""
 
     id: str
     serial: str
@@ -126,6 +89,7 @@ class Device(Answer, frozen=True):
     family: str
     labels: dict[str, str]
     status: str
+    mode: str
     state: str
     is_silent: bool
     enrolled_at_ms: int
@@ -143,7 +107,15 @@ class Device(Answer, frozen=True):
     readings: dict[str, int]
     commands: list[Command]
     rollout: str = ""
-    unknown_digests: list[str] = []
+    unknown_digests: list[str] = msgspec.field(default_factory=list)
+
+
+class DeviceStatus(Answer, frozen=True):
+    """Whether a device belongs to the fleet: pending | accepted | revoked. `generation` is that of its row."""
+
+    id: str
+    status: str
+    generation: int
 
 
 class Command(Answer, frozen=True):
