@@ -348,15 +348,17 @@ class World:
             record.no = first_no + place
             self.fleet.fold(record)
 
-    def fold(self):
-        """Take everything to the store and let the journal forget it."""
+    def fold(self, crash_after=None):
+        """Take everything to the store and let the journal forget it; or crash after so many rows of devices."""
         through_no = self.fleet.applied_no
         self.store.fold([fragment_row(self.fleet, each) for each in self.fleet.unfolded_fragments.values()])
         self.store.fold([set_row(self.fleet, each) for each in self.fleet.sets.unstored.values()])
         self.fleet.unfolded_fragments.clear()
         self.fleet.sets.unstored.clear()
         for page in self.fleet.dirt.pages():
-            self.store.fold(self.fleet.dirt.take(page, self.fleet.devices.__getitem__))
+            self.store.fold(self.fleet.dirt.take(page, self.fleet.devices.__getitem__)[:crash_after])
+            if crash_after is not None:
+                return
         self.store.settle()
         self.journal.drop(through_no)
 
@@ -425,13 +427,12 @@ class World:
                     break
 
     def pass_time(self, ms, step_ms=100):
-        """Let time pass; devices do what is due, the controller looks every second step."""
-        for step in range(ms // step_ms):
+        """Let time pass; devices do what is due, the controller looks after each step."""
+        for _ in range(ms // step_ms):
             self.clock.advance(step_ms)
             for box in self.boxes:
                 box.wake()
-            if step % 2:
-                self.tick()
+            self.tick()
 
     def until(self, condition, limit_ms=60_000):
         """Let time pass until something holds."""
@@ -439,7 +440,6 @@ class World:
             if condition():
                 return
             self.pass_time(100)
-            self.tick()
         raise AssertionError(f"not within {limit_ms} ms; decisions: {[d.reasons[:1] for d in self.decisions[-5:]]}")
 
     def state(self, rollout_id):

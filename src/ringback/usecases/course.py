@@ -265,9 +265,18 @@ class Course:
         rollback = None
         if self.rollout.state in RETURNING:
             rollback = self._rollback(device_of, heard_since_ms)
+        rings = [self._ring(ring, stopped, heard_since_ms) for ring in self.ledger.rings()]
+        if stopped and self.rollout.is_last_ring:
+            # Smaller rings go on without whoever is stopped; the rollout is not through before they are.
+            held = sum(
+                device in stopped and device.seen_at_ms >= heard_since_ms
+                for members in self.waiting
+                for device in members
+            )
+            rings[-1] = replace(rings[-1], left=rings[-1].left + held)
         return RolloutEvidence(
             strata=self.ledger.strata(),
-            rings=tuple(self._ring(ring, stopped, heard_since_ms) for ring in self.ledger.rings()),
+            rings=tuple(rings),
             rollback=rollback,
             frozen_digests=tuple(sorted(set(frozen) & set(self.goal.values()))),
         )

@@ -31,8 +31,8 @@ from ringback.usecases.work import Outcome
 
 CONTROLLER: Final = "controller"
 
-ALWAYS: Final = (*GROWING, State.STOPPED, State.ROLLING_BACK)
-"""States in which a device that merely checks in, or fails to, changes what is left to do."""
+ALWAYS: Final = (State.DRAFT, *GROWING, State.STOPPED, State.ROLLING_BACK)
+"""States in which something elsewhere changes what is left to do: a device that checks in, or another rollout's end."""
 
 log = structlog.get_logger("controller")
 
