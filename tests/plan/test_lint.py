@@ -121,6 +121,25 @@ def test_on_random_catalogs_both_opinions_call_the_same_sets_valid(world: tuple[
         assert (violations(device_class, chosen) == []) == is_sound(device_class, chosen)
 
 
+@pytest.mark.parametrize(
+    ("need", "fits"),
+    [("2048", True), (">=2048", True), (">=4096", False), ("rk3566|rk3568", True), ("rk3588", False)],
+)
+def test_both_opinions_ask_the_hardware_for_its_capabilities(need: str, fits: bool) -> None:
+    subject = "cap:npu" if need.startswith("rk") else "cap:ram_mb"
+    chosen = {"app": artifact("app/door@9.0.0", requires={subject: need})}
+
+    assert (violations(class_of(), chosen) == []) is fits
+    assert is_sound(class_of(), chosen) is fits
+
+
+def test_both_opinions_refuse_a_capability_that_the_hardware_does_not_have() -> None:
+    chosen = {"app": artifact("app/door@9.0.0", requires={"cap:gpu": ">=1"})}
+
+    assert violations(class_of(), chosen) != []
+    assert not is_sound(class_of(), chosen)
+
+
 # --- mutants of values: one promise of a good track is broken at a time -----------------------------------------------
 
 GOAL = Wanted(goal=(APP_11, FACE_2, CONFIG_2))

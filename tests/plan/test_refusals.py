@@ -229,6 +229,18 @@ def test_a_running_set_that_is_already_invalid_has_nothing_to_come_back_to() -> 
     assert "one_way: true" in hint
 
 
+def test_a_running_set_that_asks_for_hardware_that_is_not_there_is_invalid_too() -> None:
+    greedy = artifact("app/door@1.0.9", requires={"cap:ram_mb": ">=4096"})
+    start = planes(greedy, FACE_1, VOICE_5, CONFIG_1)
+    refusal = refused(facts(2, start), release([FACE_2.ref]), catalog([*EVERYTHING, greedy]))
+
+    assert only(refusal)[:2] == (
+        "RB-PLAN-012",
+        "the running set is already invalid: app/door@1.0.9 needs cap:ram_mb >=4096; 2 devices (e.g. cam-1) run it.",
+    )
+    assert refusal.causes[0].plane == "app"
+
+
 def test_an_invalid_running_set_can_be_mended_when_the_release_says_one_way() -> None:
     broken = planes(APP_10, FACE_1, VOICE_62, CONFIG_1)
     made = planned(facts(2, broken), release([APP_11.ref], more="one_way: true\n"))

@@ -262,11 +262,13 @@ def _starts_invalid(violation: Violation) -> Cause:
         "bring them to a valid set first with ringback push, or say one_way: true: there is nothing valid to return to"
     )
     what = f"the running set is already invalid: {_needs(violation)}"
-    return Cause(STARTS_INVALID, what, "run", _ref(violation.found), hint, violation.plane)
-
-
-def _ref(artifact: Artifact | None) -> str:
-    return "nothing there" if artifact is None else artifact.ref
+    own = violation.artifact.plane if violation.artifact is not None else ""
+    plane = violation.plane or own
+    if violation.found is not None:
+        return Cause(STARTS_INVALID, what, "run", violation.found.ref, hint, plane)
+    if violation.plane:
+        return Cause(STARTS_INVALID, what, "have", f"nothing on {violation.plane}", hint, plane)
+    return Cause(STARTS_INVALID, what, "run", "it", hint, plane)
 
 
 def _needs(violation: Violation) -> str:
