@@ -66,6 +66,10 @@ class Store(Protocol):
         """Return at most `limit` rows of a table whose key begins with `key`, its last key column above `after`."""
         ...
 
+    def last(self, kind: type[Row], key: tuple[str | int, ...]) -> Row | None:
+        """Return the row with the highest key that begins with `key`, or None."""
+        ...
+
     def all(self, kind: type[Row], key: tuple[str | int, ...]) -> list[Row]:
         """Return every row of a table whose key begins with `key`, in order."""
         ...

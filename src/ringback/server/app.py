@@ -19,10 +19,10 @@ import structlog
 from ringback.adapters.blobs import OciBlobs
 from ringback.adapters.signing import DirectorKeys
 from ringback.adapters.sql import SqlJournal, SqlStore
-from ringback.adapters.system import RandomIds, SteadyClock
+from ringback.adapters.system import RandomIds, SteadyClock, write_secret
 from ringback.errors import NotAllowedError
 from ringback.ports.changes import Change, Insert, Put
-from ringback.ports.rows import DeviceRow, TenantRow
+from ringback.ports.rows import AuditRow, DeviceRow, OperatorTokenRow, TenantRow
 from ringback.server.api.access import operator_of
 from ringback.server.api.routes import application
 from ringback.server.context import Context
@@ -36,6 +36,7 @@ from ringback.server.device.http import Receive, Scope, Send
 from ringback.server.folder import Folder
 from ringback.server.settings import Settings, check
 from ringback.usecases.device import decode_batch
+from ringback.usecases.enrol import hash_of
 from ringback.usecases.fleet import Fleet
 
 TENANT = "default"
@@ -49,8 +50,10 @@ log = structlog.get_logger("server")
 class App:
     """The ASGI application of one running server."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, *, controller: Controller, folder: Folder) -> None:
         self.context = context
+        self.controller = controller
+        self.folder = folder
         self._api = application(context)
         self._checkin = CheckInEndpoint(
             context.fleet,
@@ -109,6 +112,7 @@ async def _parts(settings: Settings, journal: SqlJournal, store: SqlStore) -> As
     fleet, clock = load(store, journal)
     signer = DirectorKeys.open(settings.data / "keys", demo=settings.demo, now_ms=clock.now_ms())
     check(settings, keys_are_demo=signer.is_demo)
+    first_token(store, fleet, settings.data, now_ms=clock.now_ms())
     desk = AsyncDesk(fleet, store)
     problems: dict[str, str] = {}
 
@@ -131,7 +135,7 @@ async def _parts(settings: Settings, journal: SqlJournal, store: SqlStore) -> As
     folder = Folder(fleet, fold=desk.fold, settle=desk.settle, drop=committer.drop, every_ms=settings.fold_ms)
     tasks = [asyncio.create_task(each) for each in (folder.run(), controller.run(), _watch_clock(clock))]
     try:
-        yield App(context)
+        yield App(context, controller=controller, folder=folder)
     finally:
         for task in tasks:
             task.cancel()
@@ -146,6 +150,9 @@ def load(store: SqlStore, journal: SqlJournal) -> tuple[Fleet, SteadyClock]:
     clock = SteadyClock()
     fleet = Fleet(TENANT, listening_since_ms=clock.now_ms())
     fleet.load(store.load(TENANT))
+    newest = store.last(AuditRow, (TENANT,))
+    if isinstance(newest, AuditRow):
+        fleet.audit_seq = newest.seq
     for first_no, batch in journal.replay():
         fleet.replay(first_no, decode_batch(batch))
     newest_ms = max((device.seen_at_ms for device in fleet.devices.values()), default=0)
@@ -157,6 +164,18 @@ def load(store: SqlStore, journal: SqlJournal) -> tuple[Fleet, SteadyClock]:
         store.save([Insert(row)])
         fleet.apply([Insert(row)])
     return fleet, clock
+
+
+def first_token(store: SqlStore, fleet: Fleet, data: Path, *, now_ms: int) -> None:
+    """Make the administrator's token at the first start: its hash into the store, itself into a file of mode 0600."""
+    if fleet.operator_tokens:
+        return
+    ids = RandomIds()
+    token = ids.token()
+    row = OperatorTokenRow(fleet.tenant_id, f"token-{ids.short()}", hash_of(token), "first", "admin", None, now_ms)
+    write_secret(data / "admin.token", token)
+    store.save([Insert(row)])
+    fleet.apply([Insert(row)])
 
 
 async def _watch_clock(clock: SteadyClock) -> None:

@@ -81,6 +81,7 @@ class Fleet:
         # access
         self.claims: dict[bytes, rows.ClaimRow] = {}
         self.operator_tokens: dict[bytes, rows.OperatorTokenRow] = {}
+        self.audit_seq = 0
         # the fold
         self.dirt = Dirt()
         self._frozen_on: dict[str, Pairs] = {}
@@ -155,6 +156,8 @@ class Fleet:
                 self.sets.load(row.set_id, row.document)
             case rows.ClaimRow():
                 self.claims[row.token_sha256] = row
+            case rows.AuditRow():
+                self.audit_seq = row.seq
             case rows.OperatorTokenRow():
                 self.operator_tokens[row.token_sha256] = row
             case _:

@@ -38,11 +38,11 @@ log = structlog.get_logger("controller")
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """The document of a `DecisionRow`: who decided, what, and on what; inputs are None where a person decided."""
+    """The document of a `DecisionRow`: who decided, what, and on what; inputs are null where a person decided."""
 
     actor: str
     decision: msgspec.Raw
-    inputs: msgspec.Raw | None = None
+    inputs: msgspec.Raw = msgspec.Raw(b"null")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ def decision_changes(
         Recorded(
             actor=actor,
             decision=msgspec.Raw(control.decision_bytes(decision)),
-            inputs=None if inputs is None else msgspec.Raw(inputs),
+            inputs=msgspec.Raw(b"null" if inputs is None else inputs),
         )
     )
     history = DecisionRow(fleet.tenant_id, course.rollout_id, after.decisions, decision.at_ms, document)

@@ -54,6 +54,11 @@ class MemoryStore:
         """Return a page of an append-only table."""
         return [row for row in self.all(kind, key) if _number(row) > after][:limit]
 
+    def last(self, kind: type[Row], key: Key) -> Row | None:
+        """Return the row with the highest key under a key."""
+        found = self.all(kind, key)
+        return found[-1] if found else None
+
     def all(self, kind: type[Row], key: Key) -> list[Row]:
         """Return every row under a key."""
         table = self._tables[kind]

@@ -86,6 +86,15 @@ class SqlStore:
         with self._engine.connect() as connection:
             return [mapping.row(found) for found in connection.execute(_in_order(statement, mapping))]
 
+    def last(self, kind: type[Row], key: tuple[str | int, ...]) -> Row | None:
+        """Return the row with the highest key under a key."""
+        mapping = MAPPINGS[kind]
+        highest = [mapping.table.c[name].desc() for name in mapping.key]
+        statement = sa.select(mapping.table).where(_where(mapping, key)).order_by(*highest).limit(1)
+        with self._engine.connect() as connection:
+            found = connection.execute(statement).one_or_none()
+        return None if found is None else mapping.row(found)
+
     def all(self, kind: type[Row], key: tuple[str | int, ...]) -> list[Row]:
         """Return every row under a key."""
         mapping = MAPPINGS[kind]

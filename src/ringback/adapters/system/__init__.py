@@ -1,6 +1,7 @@
-"""The machine: its clock and its randomness."""
+"""The machine: its clock, its randomness, its files."""
 
 from ringback.adapters.system.clock import SteadyClock
 from ringback.adapters.system.ids import RandomIds
+from ringback.adapters.system.secrets import write_secret
 
-__all__ = ["RandomIds", "SteadyClock"]
+__all__ = ["RandomIds", "SteadyClock", "write_secret"]

@@ -53,11 +53,12 @@ from ringback.client.models.rollouts import (
     WaitingFor,
 )
 from ringback.client.models.single import Push, PushBackRequest, PushRequest, RecoverRequest, Recovery
-from ringback.client.models.status import DeviceCounts, Disk, Status
+from ringback.client.models.status import Audit, DeviceCounts, Disk, Status
 
 __all__ = [
     "Answer",
     "Artifact",
+    "Audit",
     "ArtifactFile",
     "Blob",
     "Cause",

@@ -41,3 +41,14 @@ class Status(Answer, frozen=True):
     freezes: list[Freeze]
     warnings: list[str]
     disk: Disk
+
+
+class Audit(Answer, frozen=True):
+    """One thing that was done. `object`: what the path named; `actor`: loopback, or a token."""
+
+    seq: int
+    at_ms: int
+    actor: str
+    action: str
+    object: str
+    reason: str

@@ -18,11 +18,25 @@ from ringback.client import models
 from ringback.errors import InputError, NotFoundError, RingbackError
 from ringback.ports.blobs import BlobError, Upload
 from ringback.server.api.access import check_role, operator_of
+from ringback.server.api.calls import Operation
 from ringback.server.api.gateway import error_response
 from ringback.server.context import Context
 from ringback.usecases.publish import note_blob
 
 PATH = "/v1/blobs/sha256/{sha256}"
+
+OPERATIONS = (
+    Operation("HEAD", PATH, "Whether a file is uploaded, and its size", models.Blob),
+    Operation(
+        "PUT",
+        PATH,
+        "Upload a file; 201 when it is new, 200 when it was there",
+        models.Blob,
+        raw_type="application/octet-stream",
+        status=201,
+        role="releaser",
+    ),
+)
 _HEX = re.compile(r"[0-9a-f]{64}")
 
 log = structlog.get_logger("blobs")

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from ringback.client.models import Answer, Health
 from ringback.errors import ConflictError, InputError, RingbackError
 from ringback.ports.changes import Insert
-from ringback.ports.rows import AnswerRow
+from ringback.ports.rows import AnswerRow, AuditRow
 from ringback.server.api.access import Operator, check_role, operator_of
 from ringback.server.api.calls import Call, Operation
 from ringback.server.context import Context
@@ -87,9 +87,41 @@ async def _answer(context: Context, operation: Operation, request: Request) -> R
 
 async def _use_case(operation: Operation, call: Call) -> UseCase[Any]:
     if operation.prepare is not None:
-        return await operation.prepare(call)
+        return _on_record(operation, call, await operation.prepare(call))
     assert operation.change is not None
-    return operation.change(call)
+    return _on_record(operation, call, operation.change(call))
+
+
+def _on_record(operation: Operation, call: Call, use_case: UseCase[Any]) -> UseCase[Any]:
+    """Return the use case that also says who did it and why, in the same transaction."""
+
+    def carry_out(fleet: Fleet) -> Outcome[Any]:
+        outcome = use_case(fleet)
+        if not outcome.changes:
+            return outcome
+        row = AuditRow(
+            tenant_id=fleet.tenant_id,
+            seq=fleet.audit_seq + 1,
+            at_ms=call.now_ms,
+            actor=call.actor,
+            action=f"{operation.method} {operation.path}",
+            object_id="/".join(call.path.values()),
+            reason=_reason(call.raw),
+        )
+        return Outcome((*outcome.changes, Insert(row)), outcome.answer)
+
+    return carry_out
+
+
+class _Reasoned(msgspec.Struct):
+    reason: str = ""
+
+
+def _reason(raw: bytes) -> str:
+    try:
+        return msgspec.json.decode(raw, type=_Reasoned).reason
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""  # a manifest, or nothing: only orders have reasons
 
 
 async def _once(context: Context, operation: Operation, call: Call, key: str) -> Response:

@@ -37,6 +37,18 @@ def cursor_of(call: Call) -> str:
         raise InputError("RB-API-005", "the cursor is none of ours", hint="use `next` of the page before") from error
 
 
+def number_of(call: Call) -> int:
+    """Return the number that a call's cursor stands for, 0 without one.
+
+    Raises:
+        InputError: the cursor is none of ours (RB-API-005).
+    """
+    text = cursor_of(call) or "0"
+    if not text.isascii() or not text.isdigit() or len(text) > 16:
+        raise InputError("RB-API-005", "the cursor is none of ours", hint="use `next` of the page before")
+    return int(text)
+
+
 def written(key: str) -> str:
     """Return the cursor after an item with this key."""
     return base64.urlsafe_b64encode(key.encode()).decode()

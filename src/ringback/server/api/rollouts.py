@@ -17,7 +17,7 @@ from ringback.plan.report import Evidence, report
 from ringback.ports.rows import DecisionRow, DeploymentRow, RingRow
 from ringback.server.api import shown
 from ringback.server.api.calls import PAGING, Call, Operation
-from ringback.server.api.paging import cursor_of, page, written
+from ringback.server.api.paging import number_of, page, written
 from ringback.usecases.fleet import Fleet
 from ringback.usecases.rollouts import Prepared, order, prepare, release_text, row_named, snapshot, start
 from ringback.usecases.tick import Recorded
@@ -103,7 +103,7 @@ async def _show(call: Call) -> models.Rollout:
 async def _decisions(call: Call) -> models.Page[models.Decision]:
     fleet, limit = call.context.fleet, call.limit
     row = row_named(fleet, call.path["rollout_id"])
-    after = int(cursor_of(call) or 0) if (cursor_of(call) or "0").isdigit() else 0
+    after = number_of(call)
     key = (fleet.tenant_id, row.rollout_id)
     found = await call.context.desk.ask(lambda store: store.history(DecisionRow, key, after=after, limit=limit + 1))
     rows = cast(list[DecisionRow], found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from starlette.applications import Starlette
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ringback.errors import InputError, NotFoundError
-from ringback.server.api import blobs, brakes, catalog, claims, devices, health, rollouts
+from ringback.server.api import audit, blobs, brakes, catalog, claims, devices, health, rollouts
 from ringback.server.api.calls import Operation
 from ringback.server.api.gateway import endpoint, error_response
 from ringback.server.api.openapi import describe
@@ -24,12 +25,16 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *catalog.OPERATIONS,
     *rollouts.OPERATIONS,
     *brakes.OPERATIONS,
+    *audit.OPERATIONS,
 )
+
+DESCRIBED: Final = (*OPERATIONS, *blobs.OPERATIONS)
+"""All that is described: uploads are streams and have an endpoint of their own."""
 
 
 def application(context: Context) -> Starlette:
     """Return the operator API."""
-    description = describe(OPERATIONS)
+    description = describe(DESCRIBED)
 
     async def openapi(_request: Request) -> Response:
         return Response(description, media_type="application/json")
@@ -46,3 +51,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         return error_response(InputError("RB-API-004", f"{request.method} is not possible on this path"))
     return error_response(NotFoundError("RB-API-003", "no such path", hint="GET /openapi.json lists all of them"))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(describe(DESCRIBED))
