@@ -15,6 +15,7 @@ from ringback.errors import (
     NotFoundError,
     RetryLaterError,
 )
+from ringback.spec.problem import Place, Problem, SpecError
 
 
 def printed(act, *, as_json=False, columns="80", answer=None):
@@ -168,6 +169,22 @@ def test_each_kind_of_error_has_its_exit_code(error, code):
 
 def test_every_exit_code_is_explained():
     assert set(MEANING) == set(ExitCode)
+
+
+def test_every_mistake_of_a_document_is_shown_with_its_own_hint():
+    problems = [
+        Problem(
+            "RB-SPEC-004", Place("a.yaml", 3, 1), "whenn", "the key 'whenn'", "a known key", "did you mean 'when'?"
+        ),
+        Problem("RB-SPEC-009", Place("a.yaml", 1, 10), "release", "'x y'", "a name"),
+    ]
+    result = printed(lambda screen: output.complain(SpecError(problems)))
+    assert result.stderr == (
+        "Error: RB-SPEC-009: a.yaml:1:10: release: found 'x y', expected a name.\n"
+        "hint: write what is expected there\n"
+        "Error: RB-SPEC-004: a.yaml:3:1: whenn: found the key 'whenn', expected a known key.\n"
+        "hint: did you mean 'when'?\n"
+    )
 
 
 def test_an_error_is_two_lines_and_the_second_is_a_hint():

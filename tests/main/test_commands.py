@@ -34,8 +34,9 @@ def test_help_lists_programs_and_development_apart(programs):
     programs(server=GOOD, sim=GOOD)
     result = invoke("--help")
     assert result.exit_code == 0
-    assert result.output.index("Programs:") < result.output.index("server") < result.output.index("Development:")
-    assert result.output.index("Development:") < result.output.index("sim")
+    programs_at, development_at = result.output.index("Programs:"), result.output.index("Development:")
+    assert result.output.index("Commands:") < programs_at < result.output.index("\n  server") < development_at
+    assert development_at < result.output.index("\n  sim")
 
 
 def test_a_program_that_is_not_installed_is_left_out_of_the_help(programs):

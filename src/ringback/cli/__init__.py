@@ -5,6 +5,42 @@
 
 import click
 
-from ringback.cli import claim, completion
+from ringback.cli import (
+    artifact,
+    brakes,
+    claim,
+    class_,
+    completion,
+    device,
+    doctor,
+    plan,
+    push,
+    recover,
+    release,
+    rollback,
+    rollout,
+    status,
+)
 
-group = click.Group("ringback", commands=[claim.group, completion.command])
+group = click.Group(
+    "ringback",
+    commands=[
+        status.status,
+        plan.plan,
+        push.push,
+        brakes.pause,
+        brakes.stop,
+        brakes.freeze,
+        brakes.resume,
+        rollback.rollback,
+        recover.recover,
+        doctor.doctor,
+        device.group,
+        class_.group,
+        artifact.group,
+        release.group,
+        rollout.group,
+        claim.group,
+        completion.command,
+    ],
+)

@@ -56,9 +56,9 @@ def list_claims(session: Session, limit: int) -> None:
         screen.data(page)
         return
     rows = [
-        (each.id, str(each.uses_left), words.instant(each.expires_at_ms), "at once" if each.auto_accept else "accepted")
+        (each.id, str(each.uses_left), words.minute(each.expires_at_ms), "at once" if each.auto_accept else "accepted")
         for each in page.items
     ]
-    screen.table(("CLAIM", "LETS IN", "UNTIL", "JOINS"), rows, empty="There is no claim.")
+    screen.table(("CLAIM", "LETS IN", "UNTIL (UTC)", "JOINS"), rows, empty="There is no claim.")
     options.say_if_more(session, page.next, len(page.items))
     screen.next("ringback claim create")

@@ -26,7 +26,7 @@ PLACES = {
 @click.argument("shell", type=click.Choice(sorted(PLACES)), required=False)
 @click.pass_context
 def command(ctx: click.Context, shell: str | None) -> None:
-    """Print the script that makes a shell complete ringback's commands.
+    """Print what completes ringback's commands in a shell.
 
     Without SHELL it is the one that you use.
     """

@@ -44,10 +44,19 @@ def where(*, text: str, required: bool = False) -> Decorator:
     return click.option("--where", default="", required=required, metavar="SELECTOR", help=text)
 
 
-def reason(*, required: bool) -> Decorator:
+BY_HAND = "by hand"
+"""The reason on record where nobody took the time to give one: a brake must not fail for want of words."""
+
+
+def reason(*, required: bool = False, default: str = "") -> Decorator:
     """Return the option for the reason that is kept on record."""
     return click.option(
-        "--reason", default="", required=required, metavar="TEXT", help="Why, for the record (at most 500 characters)."
+        "--reason",
+        default=None if required else default,
+        required=required,
+        show_default=bool(default),
+        metavar="TEXT",
+        help="Why, for the record (at most 500 characters).",
     )
 
 

@@ -74,6 +74,10 @@ class Screen:
         )
         click.echo("\n".join(lines))
 
+    def document(self, text: str) -> None:
+        """Print a text line by line as it is, so that it can be stored; what acts on a terminal is made visible."""
+        click.echo(_lines(text))
+
     def heading(self, text: str) -> None:
         """Print the title of what follows, after an empty line."""
         click.echo()
@@ -197,9 +201,19 @@ def talk(text: str) -> None:
 
 
 def complain(error: RingbackError) -> None:
-    """Print an error as every command shows it: code and message, then what to do."""
-    click.echo(f"Error: {error.code}: {_lines(error.message)}", err=True)
-    click.echo(f"hint: {_lines(error.hint or 'see what is going on with: ringback status')}", err=True)
+    """Print an error as every command shows it: code and message, then what to do; each mistake of a document so."""
+    from ringback.spec.problem import SpecError
+
+    if isinstance(error, SpecError):
+        for problem in error.problems:
+            _complain(problem.code, str(problem), problem.hint or "write what is expected there")
+    else:
+        _complain(error.code, error.message, error.hint or "see what is going on with: ringback status")
+
+
+def _complain(code: str, message: str, hint: str) -> None:
+    click.echo(f"Error: {code}: {_lines(message)}", err=True)
+    click.echo(f"hint: {_lines(hint)}", err=True)
 
 
 def fitted(rows: Sequence[Sequence[str]], width: int) -> list[int]:
@@ -224,7 +238,7 @@ def fitted(rows: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False) or [""]
+    return textwrap.wrap(text, max(1, width), break_on_hyphens=False, break_long_words=False) or [""]
 
 
 def _joined(cells: Sequence[Sequence[str]], widths: Sequence[int], style: Callable[[str], str] | None = None) -> str:

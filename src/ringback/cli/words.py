@@ -77,6 +77,11 @@ def instant(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def minute(at_ms: int) -> str:
+    """Return a UTC instant to the minute, for a column that says it is UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def short(digest: str) -> str:
     """Return the first digits of a digest: enough to tell artifacts apart, few enough to read."""
     return digest.removeprefix("sha256:")[:SHORT_DIGEST]
@@ -87,6 +92,16 @@ def pairs(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()))
 
 
+def observed(reading: int, operator: str, limit: int) -> str:
+    """Return a reading and what it was compared with."""
+    return f"{reading}, must be {operator} {limit}" if operator else f"{reading}, the limit is {limit}"
+
+
 def share(ppm: int) -> str:
     """Return parts per million as a percentage with at most three significant digits: 4000 -> "0.4 %"."""
     return f"{ppm / 10_000:.3g} %"
+
+
+def versions(picks: Mapping[str, str]) -> str:
+    """Return what a release brings: model/face blazeface@1.1.0. A reference that names its plane is not said twice."""
+    return ", ".join(f"{plane} {pick.removeprefix(f'{plane}/')}" for plane, pick in picks.items())
