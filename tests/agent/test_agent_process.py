@@ -1,62 +1,27 @@
 """`ringback agent` as a process: enrolment, memory, kill -9 at bad moments, two agents on one folder, both ends."""
 
-import json
-import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 from ringback.agent import processes
 from tests.agent.fixtures import artifacts
+from tests.agent.fixtures.agent_process import AgentProcess
 from tests.agent.fixtures.box import until
 from tests.agent.fixtures.director import OneBoxServer
 from tests.agent.test_signals import RULES
 
-RUN = "from ringback.agent.command import command; command()"
 RSS_LIMIT_KB = 35 * 1024
 
 
-class AgentProcess:
-    """Real agents, one after the other, on one folder."""
+class Box(AgentProcess):
+    """Agents of the one box of a small server."""
 
     def __init__(self, folder, server):
-        self.state = folder / "a box"
+        super().__init__(folder, server.url)
         self.server = server
-        self.log_path = folder / "agent.log"
-        self.process = None
-
-    def command(self, *words):
-        return [sys.executable, "-c", RUN, *words, "--state", str(self.state)]
-
-    def environment(self):
-        return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONDONTWRITEBYTECODE": "1"}
-
-    def start(self):
-        words = ["--server", self.server.url, "--claim", "claim", "--serial", "s-1", "--class", "test-door"]
-        with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command("run", *words), stderr=log, env=self.environment())
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait(10)
-
-    def end(self, number=signal.SIGINT):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-            self.process.wait(20)
-        return self.process.returncode if self.process is not None else None
-
-    def status(self):
-        answer = subprocess.run(
-            self.command("status", "--json"), capture_output=True, env=self.environment(), timeout=20
-        )
-        return json.loads(answer.stdout) if answer.returncode == 0 else None
-
-    def services(self):
-        return {name.partition(":")[2]: identity for name, identity, _ in processes.marked(self.state / "run")}
 
     def deploy(self, *built, **desire):
         generation = self.server.desire(*built, **desire)
@@ -65,14 +30,11 @@ class AgentProcess:
             self.server.accept(generation)
         return outcome
 
-    def log(self):
-        return self.log_path.read_text()
-
 
 @pytest.fixture
 def box(tmp_path):
     with OneBoxServer(tmp_path / "keys") as server:
-        agent = AgentProcess(tmp_path, server)
+        agent = Box(tmp_path, server)
         yield agent
         agent.end()
         for _, identity, _ in processes.marked(agent.state / "run"):
@@ -93,7 +55,7 @@ def test_agent_enrols_runs_its_first_set_and_stays_small(box):
     status = until(lambda: (found := box.status()) and found["agent"]["rss_kb"] and found)
     assert status["agent"]["rss_kb"] <= RSS_LIMIT_KB, status
     assert set(box.services()) == {"camera", "inference", "upload"}
-    assert box.server.enrolments[0]["serial"] == "s-1"
+    assert box.server.enrolments[0]["serial"] == "box-1"
     assert box.server.token not in box.log()
 
 
