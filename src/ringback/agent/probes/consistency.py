@@ -7,6 +7,7 @@ Values:
   count the same people. A reporter that invents or swallows results is found here, whatever it claims about itself.
 """
 
+import time
 from collections.abc import Mapping
 
 from ringback.agent.ports import Json
@@ -14,6 +15,9 @@ from ringback.agent.probes.scene import Scene, number
 
 ON_THE_WAY = 2
 """Batches that may be between the two services while they are asked one after the other."""
+FIRST_LOOK_S = 0.5
+"""How long the first round after a change may wait for results to flow. To wait for the next round instead would take
+longer, and a way back ends only when the device is known to be well."""
 
 
 def measure(scene: Scene, arg: str) -> dict[str, int]:
@@ -40,24 +44,33 @@ def _are_versions_right(scene: Scene) -> bool:
 
 
 def _is_accounted(scene: Scene) -> bool | None:
-    """Whether sent and accepted counts rose alike between two readings; None at the first of them.
+    """Whether sent and accepted counts rose alike since the first look; None while nothing was sent since then.
 
     Upload is asked between two looks at inference, so what it took lies between what was sent before and after.
     """
     sender, receiver = scene.model_service(), "upload"
-    before = scene.fresh(sender, "/metrics.json")
-    taken = scene.fresh(receiver, "/metrics.json")
-    after = scene.fresh(sender, "/metrics.json")
     marks = scene.history.marks
     # A process that was started anew counts from 0, so each pair of processes has baselines of its own.
     key = f"consistency {scene.state(sender).pid} {scene.state(receiver).pid}"
-    is_first = f"{key} sent" not in marks
-    accepted, sent = number(taken, "accepted"), number(before, "uploaded")
-    base_accepted, base_sent = marks.setdefault(f"{key} accepted", accepted), marks.setdefault(f"{key} sent", sent)
-    if is_first:
+    if f"{key} sent" not in marks:
+        marks[f"{key} sent"] = number(scene.fresh(sender, "/metrics.json"), "uploaded")
+        marks[f"{key} accepted"] = number(scene.fresh(receiver, "/metrics.json"), "accepted")
+        _await_more(scene, sender, marks[f"{key} sent"])
+    before = scene.fresh(sender, "/metrics.json")
+    taken = scene.fresh(receiver, "/metrics.json")
+    after = scene.fresh(sender, "/metrics.json")
+    accepted = number(taken, "accepted") - marks[f"{key} accepted"]
+    least, most = (number(page, "uploaded") - marks[f"{key} sent"] for page in (before, after))
+    if not most and not accepted:
         return None
-    least, most = sent - base_sent - ON_THE_WAY, number(after, "uploaded") - base_sent + ON_THE_WAY
-    return least <= accepted - base_accepted <= most and _is_same_count(taken, before, after)
+    return least - ON_THE_WAY <= accepted <= most + ON_THE_WAY and _is_same_count(taken, before, after)
+
+
+def _await_more(scene: Scene, sender: str, count: int) -> None:
+    """Gives inference a moment to hand something over: the first round is to know something, too."""
+    end_s = time.monotonic() + FIRST_LOOK_S
+    while number(scene.fresh(sender, "/metrics.json"), "uploaded") <= count and time.monotonic() < end_s:
+        time.sleep(0.02)
 
 
 def _is_same_count(taken: Mapping[str, Json], before: Mapping[str, Json], after: Mapping[str, Json]) -> bool:

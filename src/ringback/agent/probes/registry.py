@@ -68,7 +68,10 @@ class ProbeRounds:
         """Runs one round on what is active. Waits for services that are just being started at boot."""
         self._box.wait_settled()
         scene = Scene(self._lab, self._box.active())
-        return [self._one(scene, measure) for measure in measures]
+        # Consistency first: after a change it waits for results to flow, and what the others read then is about a set
+        # that works again, not about the instant of the switch.
+        ordered = sorted(measures, key=lambda measure: measure.probe != "consistency")
+        return [self._one(scene, measure) for measure in ordered]
 
     def preflight(self, artifacts: Sequence[Artifact], measures: Sequence[Measure]) -> list[Reading]:
         """Checks and measures candidates beside what runs. Raises PortError when a candidate cannot be activated."""
