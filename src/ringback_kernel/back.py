@@ -15,11 +15,13 @@ Nothing here needs the server.
 
 from ringback_kernel import errors, gates, planes, rest
 from ringback_kernel import tx as state
-from ringback_kernel.vocabulary import BACK, FAIL, LOCAL, OUT_FAILED, OUT_REVERTED, PASS, REVERTED, REVERTING
+from ringback_kernel.vocabulary import BACK, FAIL, LOCAL, OUT_FAILED, OUT_REVERTED, PASS, REVERTED, REVERTING, WAITING
 
 # A rung whose activation fails is tried this often: the disk may be full or the service slow, but there is nothing
 # better to do.
 RUNG_TRIES = 3
+# The first pause before a round is read again; each further one is half as long as what has passed.
+FIRST_PAUSE_MS = 50
 # Causes that say nothing about the quality of the release.
 NO_BLAME = (errors.TX_RECALLED, errors.TX_SAFE_MODE, errors.TX_FROZEN, errors.TX_OUTAGE)
 
@@ -195,7 +197,18 @@ def on_probe_done(tx, obj):
             return
     else:
         tx.pass_ms = tx.healthy_ms = None
-    tx.probe_at_ms = tx.now_ms + tx.hand.every_ms
+    tx.probe_at_ms = tx.now_ms + _pause_ms(tx, verdict)
+
+
+def _pause_ms(tx, verdict: str) -> int:
+    """Return how long to wait for the next round: at first little, while evidence is only missing.
+
+    A device on its way back should not stand a whole interval for want of its first samples. Failing readings count
+    at the pace of their rules all the same: strikes are meant to outlast what is passing.
+    """
+    if verdict == WAITING and not tx.memory.strikes:
+        return min(tx.hand.every_ms, max(FIRST_PAUSE_MS, (tx.now_ms - tx.step_ms) // 2))
+    return tx.hand.every_ms
 
 
 def _cured(tx) -> bool:

@@ -1,5 +1,6 @@
 """The trial and its windows: what confirms, what turns round, and what restarts do to it. Runs on both interpreters."""
 
+from ringback_kernel import back, desired, gates, tx
 from tests.kernel.both import world as w
 
 
@@ -237,3 +238,20 @@ def test_trial_ends_without_the_server_when_the_uplink_rule_is_off():
     world.run(until="activating")
     world.server.is_reachable = False
     assert world.run(until="confirmed")
+
+
+def test_way_back_reads_again_soon_only_while_evidence_is_missing():
+    state = tx.Tx()
+    state.hand = desired.Desired(1, b"")
+    state.hand.every_ms = 5000
+    state.memory = gates.Memory(0)
+    state.step_ms = 1000
+    pauses = []
+    for now_ms in (1000, 1050, 1400, 9000, 60000):
+        state.now_ms = now_ms
+        pauses.append(back._pause_ms(state, "WAITING"))
+    assert pauses == [50, 50, 200, 4000, 5000]
+    state.now_ms = 1000
+    assert back._pause_ms(state, "PASS") == 5000
+    state.memory.strikes["ok-app"] = 1
+    assert back._pause_ms(state, "WAITING") == 5000
