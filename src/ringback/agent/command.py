@@ -76,6 +76,6 @@ def status(state: Path, *, as_json: bool) -> None:
 
 
 def _complain(error: RingbackError) -> None:
-    click.echo(f"error: {error.code}: {error.message}", err=True)
+    click.echo(f"Error: {error.code}: {error.message}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)

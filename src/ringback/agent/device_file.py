@@ -1,7 +1,7 @@
 """`device.toml`: what the owner of the box says about it, and the only place for command lines, paths and units.
 
-The server never sends any of these (DESIGN: it names probes from a closed list and sends numeric limits). Every key is
-known or an error that names the nearest known one.
+The server never sends any of these: it names probes from a closed list and sends numeric limits. Every key is known, or
+an error that names the nearest known one.
 
     server = "https://ringback.example:8443"   # may also come by flag
     ca_file = "/etc/ringback/ca.pem"           # authority of the server's certificate; default: the system's
@@ -9,7 +9,7 @@ known or an error that names the nearest known one.
     run_dir = "/run/ringback"                  # sockets of the services; default: <state>/run
     quota_mb = 2048                            # the most the state folder may hold; default: the whole disk
     boot_id_file = "/proc/sys/kernel/random/boot_id"
-    reboot = ["/sbin/reboot"]                  # without it, a reboot is refused
+    reboot = ["/sbin/reboot"]                  # without it, services end and the agent ends with 75
 
     [capabilities]                             # what artifacts may require; ram_mb is measured if not given
     npu = "rk3566"
