@@ -1,14 +1,16 @@
 """The state folder of one agent: where everything lies, and the lock that lets only one agent use it.
 
-<state>/device.toml        the owner's file (device_file)
-<state>/identity.json      who this box is (identity)
-<state>/journal/           the kernel's journal (storage)
-<state>/store/             files by hash (store)
-<state>/planes/<plane>/    slots and pointer of each plane (platform)
-<state>/models/            pointers that services read
-<state>/active/config.json the config that services read
-<state>/logs/              output of the services
-<state>/run/               sockets and pid files
+    <state>/device.toml        the owner's file (device_file)
+    <state>/identity.json      who this box is (identity)
+    <state>/journal/           the kernel's journal (storage)
+    <state>/store/             files by hash (store)
+    <state>/planes/<plane>/    slots and pointer of each plane (platform)
+    <state>/models/            pointers that services read
+    <state>/active/config.json the config that services read
+    <state>/logs/              output of the services
+    <state>/run/               sockets and pid files
+
+Nobody else writes below it; what a service keeps, it keeps elsewhere or in the run folder.
 """
 
 import fcntl
