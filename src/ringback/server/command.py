@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from ringback.errors import RingbackError
 from ringback.server.settings import MEANINGS, Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 LINGER_S: Final = 5
 """Time for requests in hand when the server is told to stop."""
@@ -96,11 +101,38 @@ async def _serve(settings: Settings) -> None:
         # The read model is there for good: nothing of it has to be looked at again by every full collection.
         gc.collect()
         gc.freeze()
-        write_address(settings.data, url)
-        log.info("server_ready", url=url, pid=os.getpid(), devices=len(app.context.fleet.devices))
-        click.echo(f"ready {url}")
-        await uvicorn.Server(config).serve(sockets=[bound])
+
+        def ready() -> None:
+            write_address(settings.data, url)
+            log.info("server_ready", url=url, pid=os.getpid(), devices=len(app.context.fleet.devices))
+            click.echo(f"ready {url}")
+
+        await _until_told_to_stop(config, bound, ready)
         log.info("server_stopping")
+
+
+async def _until_told_to_stop(config: uvicorn.Config, bound: socket.socket, ready: Callable[[], None]) -> None:
+    """Serve until SIGTERM or SIGINT; a second one does not wait for requests in hand.
+
+    Args:
+        ready: called once when requests are answered and signals are heeded.
+    """
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            # The base class raises the signal again when it is done, which would end the process before the last fold.
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+            yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready()
+
+    await Server(config).serve(sockets=[bound])
 
 
 def _bind(settings: Settings) -> socket.socket:

@@ -155,8 +155,12 @@ class FileUpload:
             self.abort()
             raise _too_long(f"more than {self._limit_bytes} bytes sent", self._limit_bytes)
         self._hash.update(chunk)
-        with no_room_is_said(self._fresh):
-            _write_all(self._file.fileno(), chunk)
+        try:
+            with no_room_is_said(self._fresh):
+                _write_all(self._file.fileno(), chunk)
+        except NoRoomError:
+            self.abort()
+            raise
 
     def finish(self) -> int:
         """Check, sync, and make visible."""

@@ -37,11 +37,15 @@ class SteadyClock:
         self._base_ms = max(wall_ms(), not_before_ms)
         self._started_ms = monotonic_ms()
         self._slewed_ms = 0
+        self._newest_ms = self._base_ms
         self._slewed_at_ms = self._started_ms
 
     def now_ms(self) -> int:
         """Return the present instant, UTC ms, never less than before."""
-        return self._base_ms + self._slewed_ms + self._monotonic_ms() - self._started_ms
+        self._newest_ms = max(
+            self._newest_ms, self._base_ms + self._slewed_ms + self._monotonic_ms() - self._started_ms
+        )
+        return self._newest_ms
 
     def leap_ms(self) -> int:
         """Return how far the wall clock is ahead of this one (negative: behind); catch up a little if it is drift."""
