@@ -196,3 +196,9 @@ def test_canonical_bytes_are_ascii_and_mean_the_same_value(value: object) -> Non
     assert data.isascii()
     assert json.loads(data) == value
     assert encode(json.loads(data)) == data
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_no_json_reader_agrees_about_has_no_canonical_form(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode([value])  # type: ignore[list-item]

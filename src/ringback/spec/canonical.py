@@ -1,6 +1,7 @@
 """The one byte sequence of a JSON value, so that equal values have equal digests.
 
-Decides: keys sorted, no spaces, ASCII with escapes, integers only. Never: what a value means.
+Decides: keys sorted, no spaces, ASCII with escapes, no NaN. Never: what a value means; that manifests and desired states
+hold integers only is checked where they are read.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ Json = None | bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 
 
 def encode(value: Json) -> bytes:
-    """Return the canonical bytes of a value. A float is a bug of ours: units are integers here."""
+    """Return the canonical bytes of a value. Raises ValueError for a NaN or an infinity."""
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=_plain
     ).encode("ascii")
