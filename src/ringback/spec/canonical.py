@@ -1,7 +1,7 @@
 """The one byte sequence of a JSON value, so that equal values have equal digests.
 
-Decides: keys sorted, no spaces, ASCII with escapes, no NaN. Never: what a value means; that manifests and desired states
-hold integers only is checked where they are read.
+Decides: keys sorted, no spaces, ASCII with escapes, no NaN. Never: what a value means; that manifests and desired
+states hold integers only is checked where they are read.
 """
 
 from __future__ import annotations
