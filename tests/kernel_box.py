@@ -73,7 +73,7 @@ class Box:
     """One device.
 
     Attributes:
-        readings: values by (probe, arg), or by (probe, arg, digest of the running face model); a test may change them.
+        readings: values by (probe, arg), or by (probe, arg, digest of a running artifact); a test may change them.
         holds: while set, the device does not check in.
     """
 
@@ -188,11 +188,13 @@ class Box:
         return "command_done", {"op": obj["op"], "id": obj["id"], "ok": True, "text": ""}
 
     def _read(self, rules):
-        face = self.running.get("model/face", [""])[0]
         found = []
         for rule in rules:
             key = (rule["probe"], rule["arg"])
-            values = self.readings.get((*key, face), self.readings.get(key))
+            special = [
+                self.readings[(*key, run[0])] for run in self.running.values() if (*key, run[0]) in self.readings
+            ]
+            values = special[0] if special else self.readings.get(key)
             if values is not None:
                 found.append({"probe": key[0], "arg": key[1], "values": values, "at_ms": _now_ms(), "code": ""})
         return found

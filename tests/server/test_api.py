@@ -313,3 +313,16 @@ def test_what_operators_did_is_on_record_with_who_and_why(tmp_path):
         ("loopback", "POST /v1/stops"),
     ]
     assert "smoke on site" in items[1]["reason"]
+
+
+def test_bug_of_ours_is_answered_in_the_one_shape_and_logged_with_its_trace(tmp_path, capsys):
+    async def walk(http, app):
+        app.context.fleet.rollout_rows = None  # what no code of ours does
+        http._transport.raise_app_exceptions = False
+        return await http.get("/v1/rollouts")
+
+    answer = with_server(tmp_path, walk)
+
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "RB-API-011"
+    assert answer.json()["hint"] == "report it with the trace that the server has logged"

@@ -216,6 +216,27 @@ def test_push_brings_one_artifact_to_one_device_and_back(world):
     assert on_two(world) == set()
 
 
+def test_push_to_a_stopped_device_waits_until_the_stop_is_lifted(world):
+    artifact = world.fleet.catalog.by_ref["model/face/blaze@2.0.0"]
+    found = stop(world, "region=us")
+
+    pushed = order(
+        world,
+        single.push,
+        digest=artifact.digest,
+        device_id="us-001",
+        reason="try",
+        is_dry_run=False,
+        ids=world.ids,
+    )
+    world.pass_time(3_000)
+
+    assert on_two(world) == set()
+    assert world.fleet.orders[pushed.order_id].state == "waiting"
+    world.run(lambda fleet: brakes.lift_stop(fleet, found.row.stop_id))
+    world.until(lambda: on_two(world) == {"us-001"})
+
+
 def test_push_that_the_device_cannot_take_is_refused_with_its_causes(world):
     needy = world.publish("model/face", "4.0.0", requires={"app": ">=9"})
 

@@ -29,7 +29,7 @@ def pause(session: Session, rollout: str, reason: str) -> None:
         screen.data(changed)
         return
     rollout_view.brief(screen, changed)
-    screen.next(rollout_view.after(changed))
+    screen.next(rollout_view.following(changed.release, changed.state))
 
 
 @command(
@@ -156,7 +156,7 @@ def resume(session: Session, brake: str, where: str, reason: str) -> None:
         screen.data(changed)
         return
     rollout_view.brief(screen, changed)
-    screen.next(rollout_view.after(changed))
+    screen.next(rollout_view.following(changed.release, changed.state))
 
 
 def _stops_of(session: Session, where: str) -> list[str]:

@@ -41,23 +41,21 @@ dry_run: Decorator = click.option("--dry-run", is_flag=True, help="Only show wha
 
 def where(*, text: str, required: bool = False) -> Decorator:
     """Return the option for a label selector."""
-    return click.option("--where", default="", required=required, metavar="SELECTOR", help=text)
+    if required:
+        return click.option("--where", required=True, metavar="SELECTOR", help=text)
+    return click.option("--where", default="", metavar="SELECTOR", help=text)
 
 
 BY_HAND = "by hand"
 """The reason on record where nobody took the time to give one: a brake must not fail for want of words."""
 
 
-def reason(*, required: bool = False, default: str = "") -> Decorator:
-    """Return the option for the reason that is kept on record."""
-    return click.option(
-        "--reason",
-        default=None if required else default,
-        required=required,
-        show_default=bool(default),
-        metavar="TEXT",
-        help="Why, for the record (at most 500 characters).",
-    )
+def reason(*, default: str | None = None) -> Decorator:
+    """Return the option for the reason that is kept on record; without a default it must be given."""
+    text = "Why, for the record (at most 500 characters)."
+    if default is None:  # click takes an explicit default, even None, for an answer
+        return click.option("--reason", required=True, metavar="TEXT", help=text)
+    return click.option("--reason", default=default, show_default=bool(default), metavar="TEXT", help=text)
 
 
 def timeout(default: str) -> Decorator:

@@ -23,7 +23,7 @@ LOOK_EVERY_S = 0.5
     examples=["ringback rollout start face-int8", "ringback rollout start face-int8 --reason 'fixes night scenes'"],
 )
 @click.argument("release")
-@options.reason()
+@options.reason(default="")
 def start(session: Session, release: str, reason: str) -> None:
     """Start to roll out a registered RELEASE, ring by ring.
 
@@ -180,7 +180,7 @@ def deployments(session: Session, rollout: str, outcome: str, limit: int) -> Non
 @group.register
 @command("approve", examples=["ringback rollout approve face-int8 --reason 'seen on the bench'"])
 @click.argument("rollout")
-@options.reason(required=True)
+@options.reason()
 def approve(session: Session, rollout: str, reason: str) -> None:
     """Say yes to what a ROLLOUT waits for: a ring, or full without a certificate. Stays on record."""
     order(session, rollout, "approve", reason, following=base.typed("ringback", "rollout", "watch", rollout))
@@ -189,7 +189,7 @@ def approve(session: Session, rollout: str, reason: str) -> None:
 @group.register
 @command("close", examples=["ringback rollout close face-int8 --reason 'RB-1412: the calibration set was wrong'"])
 @click.argument("rollout")
-@options.reason(required=True)
+@options.reason()
 def close(session: Session, rollout: str, reason: str) -> None:
     """Close the case of a ROLLOUT that was taken back, saying what was found."""
     order(session, rollout, "close", reason)
@@ -198,7 +198,7 @@ def close(session: Session, rollout: str, reason: str) -> None:
 @group.register
 @command("cancel", examples=["ringback rollout cancel face-int8 --reason 'superseded' --yes"])
 @click.argument("rollout")
-@options.reason(required=True)
+@options.reason()
 @options.yes
 def cancel(session: Session, rollout: str, reason: str, yes: bool) -> None:
     """End a ROLLOUT where it is: nobody else gets it, and nobody goes back.
@@ -221,4 +221,4 @@ def order(session: Session, rollout: str, verb: str, reason: str, *, following: 
         screen.data(changed)
         return
     rollout_view.brief(screen, changed)
-    screen.next(following or rollout_view.after(changed))
+    screen.next(following or rollout_view.following(changed.release, changed.state))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from ringback.client.models import Decision, Deployment, FailureCause, Rollout, RolloutBrief, RolloutRing
 
 COLUMNS = ("ROLLOUT", "RELEASE", "STATE", "NOW")
+# The server keeps the deployments of what is over, but counts them no longer.
+OVER = frozenset({"closed", "superseded"})
 # The beginning of a UUIDv7 is its time: twelve digits are one millisecond, and enough to name it by.
 ID_CHARS = 13
 
@@ -49,8 +51,14 @@ def show(screen: Screen, rollout: "Rollout") -> None:
     """Print a rollout: where it stands and why, its evidence, rings, families and planes."""
     explain(screen, rollout)
     screen.heading("Rings")
-    columns = ("RING", "STATE", "DEVICES", "GOOD", "FAILED", "ON THE WAY", "DRILL")
-    screen.table(columns, [ring_row(ring) for ring in rollout.rings], empty="It has no rings.")
+    if rollout.state in OVER:
+        ended = [(ring.name, ring.state, str(ring.members)) for ring in rollout.rings]
+        screen.table(("RING", "STATE", "DEVICES"), ended, empty="It has no rings.")
+        each_device = base.typed("ringback", "rollout", "deployments", rollout.release)
+        screen.line(f"It is over. What became of each device: {each_device}")
+    else:
+        columns = ("RING", "STATE", "DEVICES", "GOOD", "FAILED", "ON THE WAY", "DRILL")
+        screen.table(columns, [ring_row(ring) for ring in rollout.rings], empty="It has no rings.")
     if rollout.families:
         screen.heading("Hardware families")
         families = [
@@ -155,16 +163,21 @@ def step(before: str, after: str) -> str:
     return state(after) if before == after else f"{state(before)} -> {state(after)}"
 
 
-def after(rollout: "Rollout | RolloutBrief") -> str:
-    """Return the one command to type next."""
-    release = rollout.release
-    if rollout.state == "waiting_approval":
+def after(rollout: "Rollout") -> str:
+    """Return the one command to type after a look at a rollout."""
+    return following(rollout.release, rollout.state, harmed=rollout.harmed)
+
+
+def following(release: str, state: str, *, harmed: int = 0) -> str:
+    """Return the one command to type next about the rollout of a release in a state."""
+    if state == "waiting_approval":
         return base.typed("ringback", "rollout", "approve", release, "--reason", "...")
-    if rollout.state == "paused":
-        return base.typed("ringback", "resume", release)
-    if rollout.state in ("stopped", "rolling_back", "rolled_back", "frozen", "investigating"):
-        return base.typed("ringback", "rollout", "deployments", release, "--outcome", "failed")
-    if rollout.state in ("rollback_window", "closed", "superseded"):
+    if state == "paused":
+        # Paused by what devices reported, going on is not the first thing to think of.
+        return base.typed("ringback", "rollback" if harmed else "resume", release)
+    if state in ("stopped", "rolling_back", "rolled_back", "frozen", "investigating"):
+        return base.typed("ringback", "rollout", "deployments", release)
+    if state in OVER or state == "rollback_window":
         return base.typed("ringback", "rollout", "decisions", release)
     return base.typed("ringback", "rollout", "watch", release)
 
@@ -175,7 +188,7 @@ def _facts(rollout: "Rollout") -> Iterator[tuple[str, str]]:
     yield "rollout", rollout.id
     yield "state", state(rollout.state) + (f", ring {ring}" if ring else "")
     yield "since", words.instant(rollout.since_at_ms)
-    yield "devices", outcomes(rollout)
+    yield "devices", outcomes(rollout) if rollout.state not in OVER else ""
     yield "harmed", words.count(rollout.harmed, "device") if rollout.harmed else ""
     yield "blamed", rollout.blamed + (f" on {rollout.family}" if rollout.family else "") if rollout.blamed else ""
     yield "reason", rollout.reason

@@ -141,7 +141,10 @@ def _ordered(case: Case) -> Wish | None:
     artifacts = case.fleet.catalog.artifacts
     goal = tuple(artifacts[digest] for _plane, digest in order.goal if digest in artifacts)
     track = case.way(Wanted(goal, (), (), ROLLBACK_ORDER, one_way=order.kind != "push"))
-    if track is None or (order.kind == "push" and case.brings_frozen(track.hops[0])):
+    if track is None:
+        return None
+    is_braked = case.record.device in case.fleet.stopped or case.brings_frozen(track.hops[0])
+    if order.kind == "push" and is_braked:
         return None
     desired = case.alone(track.hops[0], Directive(attempt=order.attempt, frozen=case.frozen))
     origin = Origin(
