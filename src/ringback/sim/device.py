@@ -11,37 +11,17 @@ Invariants:
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ringback.agent.driver import Driver
 from ringback.agent.ports import Artifacts, Jobs, Ports, Transport
 from ringback.sim.disk import StrictDisk
 from ringback.sim.facts import Booted, PoweredOff, Settled
+from ringback.sim.identity import DeviceSpec
 from ringback.sim.planes import Planes
 from ringback.sim.ports import DeviceClock, Note, PlatformEvents, SimPlatform, SimProbes
 from ringback.sim.workload import Workload
 from ringback_kernel.core import Core
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceSpec:
-    """Who a simulated device is."""
-
-    name: str
-    device_class: str
-    family: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    capabilities: Mapping[str, int | str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """What enrolment gave the device: its id, its tenant, the token it speaks with, and the director's root of trust."""
-
-    device: str
-    tenant: str
-    token: str
-    director_root: bytes
 
 
 @dataclass(slots=True)

@@ -13,10 +13,11 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from ringback.agent.ports import Artifact, CheckinAnswer, Event, Json, PortError
-from ringback.sim.device import Device, DeviceSpec, Enrolled, Hardware, Outside
+from ringback.sim.device import Device, Hardware, Outside
 from ringback.sim.disk import StrictDisk
 from ringback.sim.facts import Heard
 from ringback.sim.http import HttpPool, WireError
+from ringback.sim.identity import DeviceSpec, Enrolled
 from ringback.sim.planes import Planes, is_whole, read_manifest
 from ringback.sim.ports import Note, SimArtifacts
 from ringback.sim.workload import Workload
@@ -38,12 +39,13 @@ class Asked(BaseException):
 
 
 @dataclass(slots=True)
-class _Network:
+class Network:
     """The way of one device to the server, and whether the world lets it through."""
 
     pool: HttpPool
     enrolled: Enrolled
     is_cut: bool = False
+    checkins: int = 0
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.enrolled.token}", "Content-Type": "application/json"}
@@ -52,7 +54,7 @@ class _Network:
 class LiveTransport:
     """Check-ins over HTTP, by asking first and answering when called again."""
 
-    def __init__(self, network: _Network, heard: Callable[[bytes], None]) -> None:
+    def __init__(self, network: Network, heard: Callable[[bytes], None]) -> None:
         self._network = network
         self._heard = heard
         self._answer: CheckinAnswer | PortError | None = None
@@ -76,6 +78,7 @@ class LiveTransport:
             self._answer = PortError("RB-AGENT-010", str(error), retry=True)
             return
         next_ms = round(float(answer.headers.get("ringback-next-s", "0")) * 1000) or NEXT_DEFAULT_MS
+        network.checkins += 1
         if answer.status in (200, 204):
             self._heard(answer.body)
         self._answer = CheckinAnswer(answer.status, answer.body, next_ms)
@@ -84,7 +87,7 @@ class LiveTransport:
 class LiveArtifacts:
     """Downloads over HTTP into the slots, hashed when whole; then the simulated port does the rest."""
 
-    def __init__(self, network: _Network, planes: Planes, shelf: "Shelf", changed: Callable[[], None]) -> None:
+    def __init__(self, network: Network, planes: Planes, shelf: "Shelf", changed: Callable[[], None]) -> None:
         self._network = network
         self._planes = planes
         self._shelf = shelf
@@ -206,7 +209,7 @@ class LiveDevice:
     def __init__(
         self,
         spec: DeviceSpec,
-        network: _Network,
+        network: Network,
         workload: Workload,
         *,
         shelf: Shelf,

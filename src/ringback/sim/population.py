@@ -6,7 +6,7 @@ Decides: which device is where. Never: which device is in which ring; that is th
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ringback.sim.device import DeviceSpec
+from ringback.sim.identity import DeviceSpec
 from ringback.sim.workload import Family
 
 CAPABILITY = dict[str, int | str]
