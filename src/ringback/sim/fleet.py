@@ -69,7 +69,7 @@ class Fleet:
             workload = Workload(self._families[spec.family], self._measured)
             self.devices[spec.name] = LiveDevice(
                 spec,
-                Network(self._pool, identity),
+                Network(self._pool, identity, spec.labels.get("site", "")),
                 workload,
                 shelf=self._shelf,
                 note=self._note,

@@ -8,6 +8,7 @@ fetched without blocking, and the driver's work is called again, now with the an
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class Network:
 
     pool: HttpPool
     enrolled: Enrolled
+    site: str = ""
     is_cut: bool = False
     checkins: int = 0
 
@@ -137,23 +139,36 @@ class LiveArtifacts:
     async def _get(self, sha256: str) -> bytes:
         if self._network.is_cut:
             raise WireError("no network")
+        cached = self._shelf.cached(self._network.site, sha256)
+        if cached is not None:
+            return cached
         answer = await self._network.pool.request("GET", f"/a/1/sha256/{sha256}", self._network.headers())
         if answer.status != 200:
             text = f"the server answered {answer.status} for {sha256[:16]}"
             raise PortError("RB-AGENT-021", text, retry=answer.status in RETRY_STATUSES or answer.status == 404)
-        return self._shelf.one(sha256, answer.body)
+        return self._shelf.keep(self._network.site, sha256, answer.body)
 
 
 class Shelf:
-    """Keeps each file of the fleet once in memory, however many devices downloaded it."""
+    """What is kept of downloads: each file once in memory, and for each site a cache, as a site's proxy would have.
+
+    The first device of a site downloads a file; the others find it in the cache. Every device still hashes what it got.
+    """
 
     def __init__(self) -> None:
         self._files: dict[str, bytes] = {}
+        self._sites: dict[str, set[str]] = {}
 
-    def one(self, sha256: str, data: bytes) -> bytes:
-        """The one copy of these bytes; the device that brought other bytes under that name keeps its own."""
-        kept = self._files.setdefault(sha256, data)
-        return kept if kept == data else data
+    def cached(self, site: str, sha256: str) -> bytes | None:
+        """The file, if a device of this site downloaded it before."""
+        return self._files.get(sha256) if sha256 in self._sites.get(site, ()) else None
+
+    def keep(self, site: str, sha256: str, data: bytes) -> bytes:
+        """Puts a download into the site's cache and returns the one copy of these bytes."""
+        if hashlib.sha256(data).hexdigest() != sha256:
+            return data
+        self._sites.setdefault(site, set()).add(sha256)
+        return self._files.setdefault(sha256, data)
 
     def manifest(self, digest: str) -> bytes | None:
         return self._files.get(digest.removeprefix("sha256:"))
