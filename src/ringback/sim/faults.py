@@ -106,7 +106,7 @@ def overlay(
             continue
         age_ms = running_ms.get(fault.digest, max(running_ms.values(), default=0)) - fault.after_ms
         for key in values:
-            if key[0] == rule.probe and key[2] == rule.field and rule.arg in ("", key[1]):
+            if key[0] == rule.probe and key[2] == rule.field and (not rule.arg or key[1] in ("", rule.arg)):
                 values[key] = _changed(rule, fault.size or rule.size, values[key], age_ms)
 
 

@@ -13,6 +13,8 @@ from ringback.sim.faults import PPM, Fault, overlay
 
 FPS = 8
 """Frames a simulated door looks at per second: what turns seconds into sample counts."""
+CRASH_EVERY_MS = 700
+"""A service that crashes as it starts is started again about this often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,16 +158,27 @@ class Workload:
             return self._read_model(probe, arg, running, now_ms)
         if probe == "input":
             return self._read_input(running, now_ms)
+        if probe == "telemetry":
+            return self._read_telemetry(app, app_age_ms)
         return _STEADY.get(probe, lambda family: ())(self.family)
 
     def _read_service(self, probe: str, arg: str, app: MeasuredApp | None, age_ms: int) -> Sequence[tuple[str, int]]:
-        if app is None or arg not in app.services or self.is_stopped:
+        """One service, or with an empty arg the worst of all services of the app."""
+        if app is None or self.is_stopped or arg not in ("", *app.services):
             return (("up", 0), ("restarts", 0)) if probe == "service_up" else (("ok", 0), ("interface", 0))
         is_ready = age_ms >= self.family.services_ready_ms
         if probe == "service_speaks":
-            return (("ok", int(is_ready and arg not in app.mismatched)), ("interface", app.interface))
-        restarts = age_ms // 700 if arg in app.crashing else 0
-        return (("up", int(is_ready and arg not in app.crashing)), ("restarts", restarts))
+            is_mismatched = bool(app.mismatched) if not arg else arg in app.mismatched
+            return (("ok", int(is_ready and not is_mismatched)), ("interface", app.interface))
+        is_crashing = bool(app.crashing) if not arg else arg in app.crashing
+        restarts = age_ms // CRASH_EVERY_MS if is_crashing else 0
+        return (("up", int(is_ready and not is_crashing)), ("restarts", restarts))
+
+    def _read_telemetry(self, app: MeasuredApp | None, age_ms: int) -> Sequence[tuple[str, int]]:
+        """An upload that is spoken to in an interface it does not know rejects every batch."""
+        is_rejecting = app is not None and bool(app.mismatched) and not self.is_stopped
+        rejected = age_ms * FPS // 1000 if is_rejecting else 0
+        return (("age_ms", age_ms if is_rejecting else 200), ("rejected", rejected))
 
     def _read_model(self, probe: str, slot: str, running: Mapping[str, str], now_ms: int) -> Sequence[tuple[str, int]]:
         digest = running.get(f"model/{slot}", "")
@@ -200,7 +213,6 @@ _STEADY = {
     "temperature": lambda family: (("max_mdegc", family.mdegc),),
     "consistency": lambda family: (("ok", 1), ("versions_ok", 1)),
     "logs": lambda family: (("gap", 0), ("seq", 1)),
-    "telemetry": lambda family: (("age_ms", 200), ("rejected", 0)),
     "uplink": lambda family: (("ok", 1),),
     "exec": lambda family: (("code", 0),),
 }
