@@ -90,7 +90,9 @@ def test_a_service_is_up_when_its_start_time_has_passed() -> None:
 
 
 def test_an_old_interface_is_up_and_does_not_speak() -> None:
-    values = box(app=MUTE).values([("service_up", "inference"), ("service_speaks", "inference")], running(app=MUTE), 9000)
+    values = box(app=MUTE).values(
+        [("service_up", "inference"), ("service_speaks", "inference")], running(app=MUTE), 9000
+    )
 
     assert values["service_up", "inference", "up"] == 1
     assert values["service_speaks", "inference", "ok"] == 0

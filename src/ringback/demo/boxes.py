@@ -14,7 +14,7 @@ from ringback.agent import unix_http
 from ringback.agent.errors import AgentError
 from ringback.demo import fleet
 from ringback.demo.material.artifacts import SERVICES
-from ringback.demo.processes import Process, python
+from ringback.demo.processes import Process, program
 
 SOCKET_TIMEOUT_MS = 1_000
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
@@ -46,8 +46,12 @@ class Box:
         self.state = folder / spec.name
         self._url = url
         self._claim = claim
-        argv = python("ringback", "agent", "run", "--state", str(self.state))
+        argv = program("ringback.agent.command", "run", "--state", str(self.state), *self._enrolment())
         self.process = Process(spec.name, argv, env, folder / f"{spec.name}.log", folder)
+
+    def _enrolment(self) -> list[str]:
+        flags = ["--server", self._url, "--claim", self._claim, "--serial", self.spec.name, "--class", fleet.REAL_CLASS]
+        return flags
 
     @property
     def run(self) -> Path:

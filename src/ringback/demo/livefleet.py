@@ -12,6 +12,7 @@ import msgspec
 from ringback.demo.processes import DemoError, Process, python
 from ringback.sim.orders import DeviceLine, FactLine, FleetFile, Order, Reply, Truth
 
+
 class LiveFleet:
     """Hundreds of simulated devices in one child process."""
 

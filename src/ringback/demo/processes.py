@@ -76,6 +76,11 @@ class Process:
             return log.read().decode("utf-8", "replace").strip()
 
 
+def program(module: str, *args: str) -> list[str]:
+    """The command line of a program of this installation, by the module of its command; needs no entry points."""
+    return [sys.executable, "-c", f"from {module} import command; command()", *args]
+
+
 def python(module: str, *args: str) -> list[str]:
     """The command line of a module of this installation."""
     return [sys.executable, "-m", module, *args]
@@ -98,7 +103,9 @@ def end(processes: Sequence[Process], *, timeout_s: float = END_TIMEOUT_S) -> No
 
 def write_kept(path: Path, processes: Sequence[Process]) -> None:
     """Writes down which processes are left running."""
-    rows = [{"name": p.name, "pid": p.pid, "started": psutil.Process(p.pid).create_time()} for p in processes if p.is_alive]
+    rows = [
+        {"name": p.name, "pid": p.pid, "started": psutil.Process(p.pid).create_time()} for p in processes if p.is_alive
+    ]
     path.write_text(json.dumps(rows, indent=1))
 
 

@@ -34,15 +34,26 @@ class Screen:
         self._lines: deque[str] = deque(maxlen=LINES_KEPT)
         self._began_s = time.monotonic()
         self._lock = threading.Lock()
-        self._live = Live(console=self._console, get_renderable=lambda: draw(self._look()), auto_refresh=True,
-                          refresh_per_second=REFRESH_PER_S, transient=True) if is_live else None
+        self._live = (
+            Live(
+                console=self._console,
+                get_renderable=lambda: draw(self._look()),
+                auto_refresh=True,
+                refresh_per_second=REFRESH_PER_S,
+                transient=True,
+            )
+            if is_live
+            else None
+        )
 
     def __enter__(self) -> "Screen":
         if self._live is not None:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._live is not None:
             self._live.stop()
 

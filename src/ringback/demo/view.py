@@ -56,7 +56,9 @@ def _rings(scene: Scene) -> RenderableType:
     for _ in range(3):
         grid.add_column()
     for ring in scene.rings:
-        grid.add_row(Text(ring.name, style="bold" if ring.is_open else "dim"), bar(ring), Text(words(ring), style="dim"))
+        grid.add_row(
+            Text(ring.name, style="bold" if ring.is_open else "dim"), bar(ring), Text(words(ring), style="dim")
+        )
     rows: list[RenderableType] = [grid]
     if scene.verdict:
         rows.append(Text(scene.verdict, style=_tone(scene.verdict)))
@@ -78,7 +80,12 @@ def bar(ring: RingBar) -> Text:
     """A ring as a bar: proven, on trial, failed, offered, and the rest."""
     text = Text()
     left = BAR_CELLS
-    parts = (("█", ring.proven, "green"), ("▒", ring.trial, "yellow"), ("✗", ring.failed, "red"), ("·", ring.offered, "cyan"))
+    parts = (
+        ("█", ring.proven, "green"),
+        ("▒", ring.trial, "yellow"),
+        ("✗", ring.failed, "red"),
+        ("·", ring.offered, "cyan"),
+    )
     for sign, count, style in parts:
         cells = min(left, cells_of(count, ring.devices))
         text.append(sign * cells, style=style)

@@ -13,6 +13,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ringback_kernel.core import Core
+
 from ringback.agent.driver import Driver
 from ringback.agent.ports import Artifacts, Jobs, Ports, Transport
 from ringback.sim.disk import StrictDisk
@@ -21,7 +23,6 @@ from ringback.sim.identity import DeviceSpec
 from ringback.sim.planes import Planes
 from ringback.sim.ports import DeviceClock, Note, PlatformEvents, SimPlatform, SimProbes
 from ringback.sim.workload import Workload
-from ringback_kernel.core import Core
 
 
 @dataclass(slots=True)
@@ -88,7 +89,9 @@ class Device:
         platform = SimPlatform(hardware.planes, hardware.workload, self._clock, self.events)
         probes = SimProbes(hardware.planes, hardware.workload, self._clock)
         self._core = outside.make_core(hardware.disk)
-        self._driver = Driver(self._core, Ports(outside.transport, outside.artifacts, platform, probes), outside.jobs, _silent)
+        self._driver = Driver(
+            self._core, Ports(outside.transport, outside.artifacts, platform, probes), outside.jobs, _silent
+        )
         self._driver.boot(boot_id(self.spec.name, hardware.boot_count), self._clock.up_ms())
 
     def power_off(self, survives: Callable[[int], int]) -> None:

@@ -11,7 +11,9 @@ def play(show: Show, ledger: Ledger) -> None:
     """Runs the same devices, server and controller with the gates off."""
     found = night(show.goods, show.seed)
     show.say(f"simulated night: {found.blind} of {found.doors} doors blind after {found.minutes} minutes, no alarm")
-    ledger.claim("every device says that it is up to date", found.delivered == found.doors, f"{found.delivered} of {found.doors}")
+    ledger.claim(
+        "every device says that it is up to date", found.delivered == found.doors, f"{found.delivered} of {found.doors}"
+    )
     ledger.claim(f"{show.size} blind doors", found.blind == show.size, f"{found.blind} blind doors")
     ledger.claim("nobody was told", found.alarms == 0, f"{found.alarms} alarms")
     ledger.devices_exposed, ledger.devices_harmed = found.delivered, found.blind

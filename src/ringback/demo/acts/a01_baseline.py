@@ -23,7 +23,9 @@ def play(show: Show, ledger: Ledger) -> None:
     )
     unconfirmed = show.unconfirmed()
     ledger.claim(
-        "each plane has a last-known-good version on record", not unconfirmed, f"missing for {len(unconfirmed)}{_few(unconfirmed)}"
+        "each plane has a last-known-good version on record",
+        not unconfirmed,
+        f"missing for {len(unconfirmed)}{_few(unconfirmed)}",
     )
     door = show.wait_for_door()
     ledger.claim("every door sees everybody", door.seen == door.total > 0 and not door.blind, str(door))

@@ -6,7 +6,9 @@ from ringback.demo.reading import DeploymentState
 from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
-EXPECTED = "internal, canary with drill, 10 %, one region, stability window, full, rollback window: promoted on evidence"
+EXPECTED = (
+    "internal, canary with drill, 10 %, one region, stability window, full, rollback window: promoted on evidence"
+)
 MODEL = "face-int8"
 WAIT_S = 60.0
 RINGS = ("internal", "canary", "tenth", "europe")

@@ -28,13 +28,21 @@ def play(show: Show, ledger: Ledger) -> None:
         f"{blocked.blocked_count} blocked, {len(old_app)} devices run app 1.0: {blocked.why}",
     )
     hop = show.plan("voice-new")
-    ledger.claim("plan inserts the hop", hop.blocked_count == 0 and hop.hops >= 2, f"{hop.hops} hops, {hop.blocked_count} blocked")
+    ledger.claim(
+        "plan inserts the hop",
+        hop.blocked_count == 0 and hop.hops >= 2,
+        f"{hop.hops} hops, {hop.blocked_count} blocked",
+    )
     rolling = show.roll("voice-new")
     rolling.wait_closed(ledger, within_s=WAIT_S)
     invalid = show.invalid_sets(since=rolling)
     ledger.claim("no device ever ran an invalid set", not invalid, "; ".join(invalid[:3]) or "none did")
     hearing = show.sets().running(goods.digest(MODEL))
-    ledger.claim("every targeted device hears with the new model", len(hearing) == hop.devices, f"{len(hearing)} of {hop.devices}")
+    ledger.claim(
+        "every targeted device hears with the new model",
+        len(hearing) == hop.devices,
+        f"{len(hearing)} of {hop.devices}",
+    )
     _undeclared(show, ledger)
     ledger.devices_exposed += hop.devices
     ledger.planes_untouched = ("config", "model/face")

@@ -34,7 +34,9 @@ def _stop(show: Show, ledger: Ledger) -> str:
     now = show.sets().running(digest) & inside
     newly = now - then
     ledger.claim(
-        "after the stop nothing there newly activates", not newly, f"{len(newly)} of {len(inside)} devices newly activated it"
+        "after the stop nothing there newly activates",
+        not newly,
+        f"{len(newly)} of {len(inside)} devices newly activated it",
     )
     ledger.claim(
         "the answer counts who is beyond recall",

@@ -30,4 +30,6 @@ def play(show: Show, ledger: Ledger) -> None:
     ledger.devices_exposed = len(running)
     ledger.seconds_to_healthy = max(agent_s, server_s)
     ledger.planes_untouched = ("app", "model/face", "model/voice")
-    ledger.happened = f"server back in {server_s:.1f} s, agent of {box} in {agent_s:.1f} s; {len(running)} devices run it"
+    ledger.happened = (
+        f"server back in {server_s:.1f} s, agent of {box} in {agent_s:.1f} s; {len(running)} devices run it"
+    )

@@ -77,7 +77,9 @@ class ActivationChecker:
             if not digest:
                 continue
             if not self._slots.get(fact.device, {}).get(digest, False):
-                found.append(Violation("I2", fact.at_ms, fact.device, f"{plane} switched to {digest}, which is not whole"))
+                found.append(
+                    Violation("I2", fact.at_ms, fact.device, f"{plane} switched to {digest}, which is not whole")
+                )
             known = self._confirmed.get(fact.device, set())
             if fact.back and digest in known:
                 continue
