@@ -21,6 +21,7 @@ from ringback.sim.facts import (
     PoweredOff,
     Published,
     RingOpened,
+    RolloutBegan,
     Settled,
     SlotsChanged,
     Stopped,
@@ -73,6 +74,16 @@ BASELINE: list[Fact] = [
 ]
 RUNNING_OLD, RUNNING_NEW = {FACE: OLD, "app": APP}, {FACE: NEW, "app": APP}
 UPDATE: list[Fact] = [Heard(10, BOX, document(NEW, APP)), SlotsChanged(11, BOX, {OLD: True, NEW: True, APP: True})]
+BEGAN = RolloutBegan(9, "", "r", frozenset({NEW}), budget_devices=2, horizon_ms=1000)
+
+
+def elsewhere(device: str) -> list[Fact]:
+    """The same update on another device, signed for it."""
+    heard = Heard(10, device, document(NEW, APP, device=device))
+    slots = SlotsChanged(11, device, {OLD: True, NEW: True, APP: True})
+    return [heard, slots, Activated(12, device, {FACE: NEW}, RUNNING_NEW)]
+
+
 FORWARD = Activated(12, BOX, {FACE: NEW}, RUNNING_NEW)
 BACK = Activated(20, BOX, {FACE: OLD}, RUNNING_OLD, back=True)
 
@@ -94,7 +105,7 @@ def found(facts: Sequence[Fact], now_ms: int = 0) -> set[str]:
         [*UPDATE, FORWARD, PoweredOff(13, BOX), Booted(900_000, BOX, RUNNING_NEW), Settled(900_010, BOX, "reverted")],
         [Frozen(9, "", NEW), Frozen(10, "", NEW, thawed=True), *UPDATE, FORWARD, Confirmed(13, BOX, RUNNING_NEW)],
         [*UPDATE, Stopped(11, "", "s1", frozenset({BOX})), FORWARD, Confirmed(13, BOX, RUNNING_NEW)],
-        [RingOpened(10, "", "r", 1, entered=4, unproven=0, allowed=16)],
+        [BEGAN, RingOpened(10, "", "r", 0), *UPDATE, FORWARD, Confirmed(13, BOX, RUNNING_NEW), RingOpened(14, "", "r", 1)],
     ],
     ids=["confirmed", "reverted", "long without power", "thawed", "stopped unheard", "ring earned"],
 )
@@ -119,8 +130,8 @@ def test_a_good_story_breaks_nothing(facts: list[Fact]) -> None:
         ("I6", [SlotsChanged(10, BOX, {APP: True})]),
         ("I7", [Frozen(9, "", NEW), *UPDATE, FORWARD]),
         ("I9", [Stopped(9, "", "s1", frozenset({BOX})), *UPDATE, FORWARD]),
-        ("I9", [RingOpened(10, "", "r", 1, entered=4, unproven=4, allowed=16)]),
-        ("I9", [RingOpened(10, "", "r", 2, entered=40, unproven=30, allowed=16)]),
+        ("I9", [BEGAN, RingOpened(10, "", "r", 1)]),
+        ("I9", [BEGAN, *UPDATE, FORWARD, *elsewhere("box-2"), *elsewhere("box-3")]),
     ],
 )
 def test_each_checker_finds_its_bug(invariant: str, facts: list[Fact]) -> None:

@@ -4,14 +4,13 @@ Decides: nothing. What a box runs is read from its pointers, what it sees from i
 from the agent's status socket; the acts compare these with what the server believes.
 """
 
-import json
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ringback.agent import unix_http
-from ringback.agent.errors import AgentError
+from ringback.agent.errors import ProbeError
 from ringback.demo import fleet
 from ringback.demo.material.artifacts import SERVICES
 from ringback.demo.processes import Process, program
@@ -102,5 +101,5 @@ class Box:
     def _ask(self, socket: str, target: str) -> dict[str, Json]:
         try:
             return unix_http.get_object(self.run / f"{socket}.sock", target, timeout_ms=SOCKET_TIMEOUT_MS)
-        except (AgentError, OSError, json.JSONDecodeError):
+        except ProbeError:
             return {}

@@ -4,7 +4,7 @@ Decides: names, classes and labels. Never: which device is in which ring; the se
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from ringback.sim.faults import PPM
@@ -31,7 +31,7 @@ SHARES: Final = (
     Share(FAMILIES["orin"], "orin-door", 45, {"gpu": "orin-nano", "ram_mb": 8192}),
     Share(FAMILIES["nuc"], "nuc-door", 27, {"cpu": "x86-64", "ram_mb": 8192}),
     Share(FAMILIES["rk3566"], REAL_CLASS, 20, {"npu": "rk3566", "ram_mb": 2048}),
-    Share(FAMILIES["esp32-s3"], "esp32s3-door", 8, {"flash_kb": 16384, "psram_kb": 8192}),
+    Share(FAMILIES["esp32-s3"], "esp32s3-door", 8, {"flash_kb": 16384, "psram_kb": 8192}, is_small=True),
 )
 SITES: Final = (
     Place("ams", "eu", "acme"),
@@ -75,7 +75,7 @@ def simulated() -> list[DeviceSpec]:
         index = int(spec.name.rsplit("-", 1)[1])
         site = next(place for place in SITES if place.site == spec.labels["site"])
         place = LAB if index <= LAB_PER_FAMILY else site
-        specs.append(DeviceSpec(spec.name, spec.device_class, spec.family, _labels(place), spec.capabilities))
+        specs.append(replace(spec, labels=_labels(place)))
     return specs
 
 

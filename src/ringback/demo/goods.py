@@ -1,7 +1,7 @@
 """What the demo publishes, by its name in the story, and what each of it does on a simulated device.
 
-Decides: nothing new. The kit's packages and measurements are used as they are; the harmless configs that acts 8 and 9 roll out
-are packed here. A simulated device gets the figures measured on this machine for the very digest it runs.
+Decides: nothing. The kit's packages and measurements are used as they are: a simulated device gets the figures measured on this
+machine for the very digest it runs.
 """
 
 from collections.abc import Mapping
@@ -9,18 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ringback.demo import fleet
-from ringback.demo.material import artifacts, kit, measure
+from ringback.demo.material import artifacts, kit, measurements
 from ringback.demo.material.fetch import Unavailable
-from ringback.publisher.manifest import Json, Package
+from ringback.publisher.manifest import Package
 from ringback.sim.workload import Measured, MeasuredApp, MeasuredConfig, MeasuredModel, MeasuredReplay
 
-# Configs that change a threshold a little, one for each story that needs a harmless release of its own.
-HARMLESS: Final[Mapping[str, tuple[str, int]]] = {
-    "config-next": ("1.6.0", 590_000),
-    "config-frozen": ("1.7.0", 580_000),
-    "config-crash": ("1.8.0", 570_000),
-}
 # A model may take this much longer than the one it replaces before its class calls it too slow.
 LATENCY_LIMIT_FACTOR: Final = 4
 APP_OF_EDITION: Final = "app-1.1"
@@ -34,7 +27,7 @@ class Goods:
     packages: Mapping[str, Package]
     folders: Mapping[str, Path]
     measured: Measured
-    rows: tuple[measure.Row, ...]
+    rows: tuple[measurements.Row, ...]
     no_voice: Unavailable | None
 
     def digest(self, name: str) -> str:
@@ -49,36 +42,18 @@ class Goods:
         """The limit that a class sets on the latency of the face model, from what the first one takes here."""
         return LATENCY_LIMIT_FACTOR * self.row("face-fp32").p50_us
 
-    def row(self, model: str) -> measure.Row:
+    def row(self, model: str) -> measurements.Row:
         """What a model measured under the app of the story."""
         return next(row for row in self.rows if row.model == model)
 
 
-def get(folder: Path) -> Goods:
-    """Makes or loads everything the demo publishes.
-
-    Args:
-        folder: where the harmless configs of this run are packed.
-    """
-    made = kit.get(fleet.CLASSES)
-    packages, folders = dict(made.packages), dict(made.folders)
-    for name, (version, threshold_ppm) in HARMLESS.items():
-        document: Json = {
-            "camera": {"source": "door", "frame_interval_ms": 100},
-            "face": {"threshold_ppm": threshold_ppm},
-        }
-        folders[name] = folder / name
-        packages[name] = artifacts.pack_config(
-            document,
-            version,
-            folders[name],
-            requires={"app": ">=1.0.0", "model/face": ">=1.0.0"},
-            classes=fleet.CLASSES,
-        )
-    return Goods(packages, folders, measured(packages, made.measured), made.measured, made.no_voice)
+def get() -> Goods:
+    """Makes or loads everything the demo publishes; the first time takes about fifteen seconds."""
+    made = kit.get()
+    return Goods(made.packages, made.folders, measured(made.packages, made.measured), made.measured, made.no_voice)
 
 
-def measured(packages: Mapping[str, Package], rows: tuple[measure.Row, ...]) -> Measured:
+def measured(packages: Mapping[str, Package], rows: tuple[measurements.Row, ...]) -> Measured:
     """The figures of the simulated workload, by digest."""
     models = {row.model_digest: MeasuredModel(row.slot, row.p50_us, row.p95_us, row.load_kb) for row in rows}
     replays = {(row.app_digest, row.model_digest): _replay(row) for row in rows}
@@ -105,6 +80,6 @@ def _app(edition: artifacts.Edition) -> MeasuredApp:
     )
 
 
-def _replay(row: measure.Row) -> MeasuredReplay:
-    positive_ppm = row.positives * measure.PPM // row.n
+def _replay(row: measurements.Row) -> MeasuredReplay:
+    positive_ppm = row.positives * measurements.PPM // row.n
     return MeasuredReplay(row.fidelity_ppm, row.quality_ppm, row.n, positive_ppm, row.seen, row.seen_total)

@@ -98,15 +98,22 @@ class Stopped(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutBegan(Fact):
+    """A release begins to move: what it brings, and the exposure it stakes (its shortest horizon)."""
+
+    rollout: str = ""
+    digests: frozenset[str] = frozenset()
+    budget_devices: int = 0
+    horizon_ms: int = 0
+    delta_ppm: int = 100_000
+
+
+@dataclass(frozen=True, slots=True)
 class RingOpened(Fact):
-    """A ring of a rollout opened: how many devices it may reach, and what was known of those already granted."""
+    """Ring number `ring` (from 0) of a rollout opened."""
 
     rollout: str = ""
     ring: int = 0
-    entered: int = 0
-    unproven: int = 0
-    failed: int = 0
-    allowed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections import deque
 from dataclasses import dataclass
+from typing import cast
 
 # Connections to the server for the whole fleet. A request waits for a free one; the server answers within milliseconds.
 CONNECTIONS_LIMIT = 24
@@ -44,8 +45,8 @@ class _Connection(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods and not the base class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def send(self, request: bytes) -> "asyncio.Future[Answer]":
         assert self._transport is not None

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class DeviceSpec:
-    """Who a simulated device is."""
+    """Who a simulated device is. `is_small`: a microcontroller, with the kernel's small bounds."""
 
     name: str
     device_class: str
     family: str
     labels: Mapping[str, str] = field(default_factory=dict)
     capabilities: Mapping[str, int | str] = field(default_factory=dict)
+    is_small: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,10 @@ class LiveArtifacts:
         self._inner = SimArtifacts(planes, shelf, lambda: None, changed)
         self._failed: PortError | None = None
 
-    def fetch(self, artifacts: Sequence[Artifact]) -> None:
+    def expect(self, op: int) -> None:
+        """A download that is not waited for any more costs nothing here; it only fills the site's cache."""
+
+    def fetch(self, artifacts: Sequence[Artifact], op: int) -> None:
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
@@ -188,7 +191,7 @@ class LiveJobs:
         self._tasks: set[asyncio.Task[None]] = set()
         self._epoch = 0
 
-    def start(self, lane: str, work: Callable[[], Event]) -> None:
+    def start(self, lane: str, work: Callable[[], Event | None]) -> None:
         try:
             self._finish(work(), self._epoch)
         except Asked as asked:
@@ -205,11 +208,13 @@ class LiveJobs:
         self._epoch += 1
         self._finished = []
 
-    async def _later(self, work: Callable[[], Event], asked: Asked, epoch: int) -> None:
+    async def _later(self, work: Callable[[], Event | None], asked: Asked, epoch: int) -> None:
         await asked.fulfil()
         self._finish(work(), epoch)
 
-    def _finish(self, event: Event, epoch: int) -> None:
+    def _finish(self, event: Event | None, epoch: int) -> None:
+        if event is None:
+            return
         delay_s = self._delay_s(event)
         asyncio.get_running_loop().call_later(delay_s, self._hand_out, event, epoch)
 

@@ -29,6 +29,7 @@ class Share:
     device_class: str
     percent: int
     capabilities: CAPABILITY = field(default_factory=dict)
+    is_small: bool = False
 
 
 def counts(total: int, shares: Sequence[Share]) -> list[int]:
@@ -60,5 +61,5 @@ def population(
             place = places[index % len(places)]
             labels = {"site": place.site, "region": place.region, "customer": place.customer}
             name = f"{share.family.name}-{index + 1:03d}"
-            specs.append(DeviceSpec(name, share.device_class, share.family.name, labels, share.capabilities))
+            specs.append(DeviceSpec(name, share.device_class, share.family.name, labels, share.capabilities, share.is_small))
     return specs

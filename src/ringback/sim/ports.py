@@ -43,7 +43,10 @@ class SimArtifacts:
         self._reach = reach
         self._note = note
 
-    def fetch(self, artifacts: Sequence[Artifact]) -> None:
+    def expect(self, op: int) -> None:
+        """Nothing runs beside the driver here, so there is nothing to give up."""
+
+    def fetch(self, artifacts: Sequence[Artifact], op: int) -> None:
         """Downloads each artifact into its slot; raises PortError where the bytes are not what was signed for."""
         self._reach()
         for artifact in artifacts:
@@ -89,6 +92,10 @@ class SimPlatform:
         self._clock = clock
         self._events = events
 
+    def begin(self, *, wants_workload: bool) -> None:
+        """The workload of a simulated box runs unless it was switched off."""
+        self._workload.is_stopped = not wants_workload
+
     def running(self) -> dict[str, Running]:
         found: dict[str, Running] = {}
         for plane, digest in self._planes.active.items():
@@ -110,7 +117,8 @@ class SimPlatform:
             raise PortError("RB-AGENT-031", f"no slot holds {error.args[0]}") from error
         self._workload.switched(self._planes.active, self._clock.up_ms())
         self._events.activated(dict(changes), back=not forward)
-        return self.running()
+        emptied = {plane: Running("", "") for plane, digest in changes if not digest}
+        return {**self.running(), **emptied}
 
     def commit(self, keep: Mapping[str, Sequence[str]]) -> None:
         self._planes.prune(frozenset(digest for digests in keep.values() for digest in digests))

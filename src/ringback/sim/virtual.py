@@ -26,8 +26,10 @@ class VirtualJobs:
         self._finished: list[Event] = []
         self._epoch = 0
 
-    def start(self, lane: str, work: Callable[[], Event]) -> None:
+    def start(self, lane: str, work: Callable[[], Event | None]) -> None:
         event = work()
+        if event is None:
+            return
         epoch = self._epoch
         self._agenda.after(self._delay_ms(lane, event), lambda: self._hand_out(event, epoch))
 
