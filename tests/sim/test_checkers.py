@@ -105,7 +105,14 @@ def found(facts: Sequence[Fact], now_ms: int = 0) -> set[str]:
         [*UPDATE, FORWARD, PoweredOff(13, BOX), Booted(900_000, BOX, RUNNING_NEW), Settled(900_010, BOX, "reverted")],
         [Frozen(9, "", NEW), Frozen(10, "", NEW, thawed=True), *UPDATE, FORWARD, Confirmed(13, BOX, RUNNING_NEW)],
         [*UPDATE, Stopped(11, "", "s1", frozenset({BOX})), FORWARD, Confirmed(13, BOX, RUNNING_NEW)],
-        [BEGAN, RingOpened(10, "", "r", 0), *UPDATE, FORWARD, Confirmed(13, BOX, RUNNING_NEW), RingOpened(14, "", "r", 1)],
+        [
+            BEGAN,
+            RingOpened(10, "", "r", 0),
+            *UPDATE,
+            FORWARD,
+            Confirmed(13, BOX, RUNNING_NEW),
+            RingOpened(14, "", "r", 1),
+        ],
     ],
     ids=["confirmed", "reverted", "long without power", "thawed", "stopped unheard", "ring earned"],
 )

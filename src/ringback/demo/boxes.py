@@ -82,6 +82,15 @@ class Box:
         """What the agent says of itself; empty while it does not answer."""
         return self._ask("agent", "/status")
 
+    def running(self) -> dict[str, str]:
+        """Digest by plane, as the agent reads it back from its pointers; empty while it does not answer."""
+        planes = self.status().get("planes")
+        if not isinstance(planes, dict):
+            return {}
+        return {
+            plane: str(value[0]) for plane, value in planes.items() if isinstance(value, list) and value and value[0]
+        }
+
     def services(self) -> dict[str, Service]:
         """The services that answer, by name."""
         found = {}

@@ -26,7 +26,11 @@ def class_names() -> list[str]:
 
 def device_class(name: str, *, latency_limit_us: int) -> str:
     """A device class, its latency limit set for this machine where the class runs models as fast as this machine."""
-    return (HERE / "classes" / f"{name}.yaml").read_text(encoding="utf-8").replace(LINUX_LATENCY, f"limit: {latency_limit_us} us")
+    return (
+        (HERE / "classes" / f"{name}.yaml")
+        .read_text(encoding="utf-8")
+        .replace(LINUX_LATENCY, f"limit: {latency_limit_us} us")
+    )
 
 
 def release(name: str, *, lag_factor: float = 1.0, changes: tuple[tuple[str, str], ...] = ()) -> str:

@@ -78,6 +78,10 @@ class Stage:
         self.start_server(port=urlsplit(self.url).port or 0)
         return time.monotonic() - began_s
 
+    def environment(self) -> dict[str, str]:
+        """The environment of a command of this installation."""
+        return {**os.environ, **self._env}
+
     def client(self) -> Client:
         """A client of the API, as an operator on this machine."""
         return Client(self.url)

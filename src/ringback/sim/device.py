@@ -13,8 +13,6 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ringback_kernel.core import Core
-
 from ringback.agent.driver import Driver
 from ringback.agent.ports import Artifacts, Jobs, Ports, Transport
 from ringback.sim.disk import StrictDisk
@@ -23,6 +21,7 @@ from ringback.sim.identity import DeviceSpec
 from ringback.sim.planes import Planes
 from ringback.sim.ports import DeviceClock, Note, PlatformEvents, SimPlatform, SimProbes
 from ringback.sim.workload import Workload
+from ringback_kernel.core import Core
 
 
 @dataclass(slots=True)

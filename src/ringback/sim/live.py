@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from ringback_kernel.core import Core
-
 from ringback.agent.ports import Artifact, CheckinAnswer, Event, Json, PortError
 from ringback.sim.device import Device, Hardware, Outside
 from ringback.sim.disk import StrictDisk
@@ -24,6 +22,7 @@ from ringback.sim.identity import DeviceSpec, Enrolled
 from ringback.sim.planes import Planes, is_whole, read_manifest
 from ringback.sim.ports import Note, SimArtifacts
 from ringback.sim.workload import Workload
+from ringback_kernel.core import Core
 
 # A device that has nothing to do wakes up at least this often, so that a lost timer can't silence it for good.
 WAKE_LIMIT_S = 5.0
@@ -84,7 +83,7 @@ class LiveTransport:
         network.checkins += 1
         if answer.status in (200, 204):
             self._heard(answer.body)
-        self._answer = CheckinAnswer(answer.status, answer.body, next_ms)
+        self._answer = CheckinAnswer(answer.status, answer.body, next_ms, time.time_ns() // 1_000_000)
 
 
 class LiveArtifacts:

@@ -61,5 +61,7 @@ def population(
             place = places[index % len(places)]
             labels = {"site": place.site, "region": place.region, "customer": place.customer}
             name = f"{share.family.name}-{index + 1:03d}"
-            specs.append(DeviceSpec(name, share.device_class, share.family.name, labels, share.capabilities, share.is_small))
+            specs.append(
+                DeviceSpec(name, share.device_class, share.family.name, labels, share.capabilities, share.is_small)
+            )
     return specs

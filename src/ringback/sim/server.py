@@ -4,25 +4,26 @@ Decides: nothing. It calls the same functions as the real server, in the same or
 a decision is saved before the next one is made. Never: stores anything outside the process.
 """
 
+import hashlib
 import json
 import random
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable
 from zlib import crc32
 
-from ringback.adapters.signing import DirectorKeys
+import msgspec
+
+from ringback.adapters.memory import MemoryBlobs, MemoryJournal, MemoryKeys, MemoryStore
 from ringback.agent.ports import CheckinAnswer, PortError
 from ringback.control import Command, CommandKind
 from ringback.errors import RingbackError
 from ringback.plan.refusal import Refusal
-from ringback.ports.changes import Change, Insert
-from ringback.ports.rows import ClaimRow, DecisionRow, Row, TenantRow
-from ringback.ports.store import FoldedRow
+from ringback.ports.changes import Insert
+from ringback.ports.rows import ClaimRow, DecisionRow, LeaseRow, TenantRow
 from ringback.sim.brain import director_keys
 from ringback.sim.facts import Fact, Frozen, Published, RingOpened, RolloutBegan, Stopped
 from ringback.sim.identity import DeviceSpec, Enrolled
 from ringback.usecases import brakes, checkin, enrol, publish, rollouts, tick
+from ringback.usecases.device import Batch, Record, decode_batch
 from ringback.usecases.fleet import Fleet
 from ringback.usecases.work import Desk
 
@@ -32,15 +33,14 @@ DAY_MS = 86_400_000
 LEASE_MS = 10_000
 DECISIONS_PER_TICK = 32
 POLL_DEFAULT_MS = 60_000
-# Where a file of an artifact stands in no blob store: the world's own shelf of bytes by SHA-256.
-Shelf = dict[str, bytes]
+BLOB_LIMIT_BYTES = 64 * 1024 * 1024
 
 
 class SeededIds:
     """Identifiers from a seed, so that two runs have the same."""
 
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(f"ids/{seed}")  # noqa: S311 - a simulation wants to be repeated
+        self._random = random.Random(f"ids/{seed}")
         self._count = 0
 
     def uuid7(self, now_ms: int) -> str:
@@ -54,31 +54,6 @@ class SeededIds:
 
     def short(self) -> str:
         return "".join(self._random.choice("abcdefghijklmnopqrstuvwxyz0123456789") for _ in range(8))
-
-
-class Memory:
-    """A store that keeps the history of decisions; the rest is in the read model, which lives as long as the world."""
-
-    def __init__(self) -> None:
-        self.decisions: list[DecisionRow] = []
-
-    def load(self, tenant_id: str) -> Iterator[Row]:
-        return iter(())
-
-    def save(self, changes: Sequence[Change]) -> None:
-        self.decisions += [change.row for change in changes if isinstance(change.row, DecisionRow)]
-
-    def fold(self, rows: Sequence[FoldedRow]) -> None:
-        """Nothing is written down that memory does not hold already."""
-
-    def settle(self) -> None:
-        """Nothing waits for a disk."""
-
-    def history(self, kind: type[Row], key: tuple[str | int, ...], *, after: int, limit: int) -> list[Row]:
-        return []
-
-    def find(self, kind: type[Row], key: tuple[str | int, ...]) -> Row | None:
-        return None
 
 
 class InProcessServer:
@@ -95,15 +70,26 @@ class InProcessServer:
         self._note = note
         self._ids = SeededIds(seed)
         self._number = 0
-        self._shelf: Shelf = {}
         self._rings: dict[str, int] = {}
-        self.store = Memory()
-        self.fleet = Fleet(TENANT, listening_since_ms=now_ms())
-        self.desk = Desk(self.fleet, self.store)
-        self.fleet.apply([Insert(TenantRow(TENANT, now_ms()))])
-        with tempfile.TemporaryDirectory() as folder:
-            self._signer = DirectorKeys.open(Path(folder) / "keys", demo=True, now_ms=now_ms())
+        self._store = MemoryStore()
+        self._journal = MemoryJournal()
+        self._blobs = MemoryBlobs()
+        self._signer = MemoryKeys(now_ms=now_ms())
+        self._store.save([Insert(TenantRow(TENANT, now_ms()))])
+        self.fleet, self.desk = self._load()
         self._claim = self._make_claim()
+
+    def restart(self) -> None:
+        """Forgets everything that is not in the store or the journal, as after kill -9, and reads it back."""
+        self.fleet, self.desk = self._load()
+
+    def _load(self) -> tuple[Fleet, Desk]:
+        fleet = Fleet(TENANT, listening_since_ms=self._now_ms())
+        fleet.load(self._store.load(TENANT))
+        for first_no, batch in self._journal.replay():
+            fleet.replay(first_no, decode_batch(batch))
+        fleet.started()
+        return fleet, Desk(fleet, self._store)
 
     def director_keys(self) -> list[bytes]:
         """Public keys (DER) that may sign desired states."""
@@ -133,24 +119,34 @@ class InProcessServer:
             checked = checkin.receive(self.fleet, device, body, now_ms=self._now_ms(), signer=self._signer)
         except RingbackError as error:
             raise PortError("RB-AGENT-010", str(error), retry=True) from error
-        if self.fleet.new_fragments:
-            self.fleet.fragments_are_kept(list(self.fleet.new_fragments.values()))
         if checked.record is not None:
-            checked.record.no = self._number
-            self._number += 1
-            self.fleet.fold(checked.record)
+            self._keep(checked.record)
         poll_ms = self.fleet.poll_ms(device) or POLL_DEFAULT_MS
         draw = crc32(b"%d" % device.seq, crc32(device.row.device_id.encode())) % 2001
         heard(checked.document or b"")
         status = 200 if checked.document else 204
-        return CheckinAnswer(status, checked.document or b"", poll_ms * (9_000 + draw) // 10_000)
+        return CheckinAnswer(status, checked.document or b"", poll_ms * (9_000 + draw) // 10_000, self._now_ms())
+
+    def _keep(self, record: Record) -> None:
+        """Journals one record, then folds it: what the real committer does for many at once."""
+        fragments = list(self.fleet.new_fragments.values())
+        batch = Batch([record.kept()], [fragment.document for fragment in fragments])
+        self._journal.append(self._number, msgspec.msgpack.encode(batch))
+        self.fleet.fragments_are_kept(fragments)
+        record.no = self._number
+        self._number += 1
+        self.fleet.fold(record)
 
     def manifest(self, digest: str) -> bytes | None:
-        artifact = self.fleet.catalog.artifacts.get(digest)
-        return artifact.manifest if artifact is not None else None
+        return self._read(digest.removeprefix("sha256:"))
 
     def blob(self, sha256: str) -> bytes | None:
-        return self._shelf.get(sha256)
+        return self._read(sha256)
+
+    def _read(self, sha256: str) -> bytes | None:
+        if self._blobs.size_bytes(sha256) is None:
+            return None
+        return self._blobs.read(sha256, limit_bytes=BLOB_LIMIT_BYTES)
 
     # --- operators ----------------------------------------------------------------------------------------------------
 
@@ -160,20 +156,20 @@ class InProcessServer:
 
     def publish(self, manifest: bytes, blobs: dict[str, bytes]) -> str:
         """Publishes an artifact; `blobs` are its files by SHA-256. Returns its digest."""
-        for sha256, data in blobs.items():
-            self._shelf[sha256] = data
-            size_bytes = len(data)
-            self.desk.run(
-                lambda fleet, sha256=sha256, size_bytes=size_bytes: publish.note_blob(  # type: ignore[misc]
-                    fleet, sha256, size_bytes=size_bytes, now_ms=self._now_ms()
-                )
-            )
+        for sha256, data in {**blobs, hashlib.sha256(manifest).hexdigest(): manifest}.items():
+            self._upload(sha256, data)
         made = self.desk.run(
-            lambda fleet: publish.publish_artifact(fleet, manifest, blobs=_ShelfBlobs(self._shelf), now_ms=self._now_ms())
+            lambda fleet: publish.publish_artifact(fleet, manifest, blobs=self._blobs, now_ms=self._now_ms())
         )
         requires = {need.subject: str(need.constraint) for need in made.requires}
         self._note(Published(self._now_ms(), "", made.digest, made.plane, str(made.version), requires))
         return made.digest
+
+    def _upload(self, sha256: str, data: bytes) -> None:
+        upload = self._blobs.upload(sha256, announced_bytes=len(data), limit_bytes=BLOB_LIMIT_BYTES)
+        upload.write(data)
+        size_bytes = upload.finish()
+        self.desk.run(lambda fleet: publish.note_blob(fleet, sha256, size_bytes=size_bytes, now_ms=self._now_ms()))
 
     def release(self, text: str) -> str:
         """Registers a release; returns its id."""
@@ -189,9 +185,7 @@ class InProcessServer:
             return prepared
         gate = prepared.rollout.gate
         self.desk.run(
-            lambda fleet: rollouts.start(
-                fleet, prepared, plan_report=b"{}", actor="world", reason="", now_ms=now_ms
-            )
+            lambda fleet: rollouts.start(fleet, prepared, plan_report=b"{}", actor="world", reason="", now_ms=now_ms)
         )
         digests = frozenset(change.digest for change in prepared.rollout.changes)
         self._note(
@@ -215,14 +209,13 @@ class InProcessServer:
 
     def events(self) -> list[str]:
         """The events of all decisions so far, in order."""
-        return [event for event in map(_event_of, self.store.decisions) if event]
+        rows = self._store.all(DecisionRow, (TENANT,))
+        return [_event_of(row) for row in rows if isinstance(row, DecisionRow)]
 
     def order(self, rollout_id: str, kind: CommandKind, reason: str) -> None:
         """Gives a rollout an operator's command."""
         given = Command(kind, "world", reason)
-        self.desk.run(
-            lambda fleet: rollouts.order(fleet, rollout_id, given, ids=self._ids, now_ms=self._now_ms())
-        )
+        self.desk.run(lambda fleet: rollouts.order(fleet, rollout_id, given, ids=self._ids, now_ms=self._now_ms()))
 
     def stop(self, where: str, reason: str) -> brakes.Stopped:
         """Stops everything where a selector holds."""
@@ -243,9 +236,7 @@ class InProcessServer:
         """Freezes an artifact."""
         now_ms = self._now_ms()
         self.desk.run(
-            lambda fleet: brakes.freeze(
-                fleet, plane=plane, digest=digest, reason=reason, ids=self._ids, now_ms=now_ms
-            )
+            lambda fleet: brakes.freeze(fleet, plane=plane, digest=digest, reason=reason, ids=self._ids, now_ms=now_ms)
         )
         self._note(Frozen(now_ms, "", digest))
 
@@ -259,7 +250,9 @@ class InProcessServer:
             for _ in range(DECISIONS_PER_TICK):
                 if not tick.is_due(course, now_ms):
                     break
-                lease = tick.Lease(None, "world", now_ms + LEASE_MS)
+                row = self._store.find(LeaseRow, (TENANT, course.rollout_id))
+                assert row is None or isinstance(row, LeaseRow)
+                lease = tick.Lease(row, "world", now_ms + LEASE_MS)
                 decision = self.desk.run(
                     lambda fleet, course=course, lease=lease: tick.look(  # type: ignore[misc]
                         fleet, course, lease=lease, ids=self._ids, now_ms=now_ms
@@ -269,7 +262,7 @@ class InProcessServer:
                     break
                 tick.looked(course, decision)
                 self._note_ring(course.rollout_id, course.rollout.ring)
-                if decision.event is None:
+                if decision.event is None and decision.next_wakeup_ms != decision.at_ms:
                     break
 
     def _note_ring(self, rollout_id: str, ring: int) -> None:
@@ -292,16 +285,6 @@ class InProcessServer:
         )
         assert isinstance(claimed.claim, ClaimRow)
         return claimed.token
-
-
-class _ShelfBlobs:
-    """The blobs port over bytes in memory: only what publishing reads."""
-
-    def __init__(self, shelf: Shelf) -> None:
-        self._shelf = shelf
-
-    def read(self, sha256: str, *, limit_bytes: int) -> bytes:
-        return self._shelf[sha256][:limit_bytes]
 
 
 def _event_of(row: DecisionRow) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ringback.demo.reading import DeploymentState
+from ringback.client import models
 from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
@@ -41,7 +41,7 @@ def play(show: Show, ledger: Ledger) -> None:
     ledger.happened = f"{len(running)} devices promoted; {door}"
 
 
-def _claim_drill(deployments: Sequence[DeploymentState], ledger: Ledger) -> None:
+def _claim_drill(deployments: Sequence[models.Deployment], ledger: Ledger) -> None:
     drilled = [each for each in deployments if each.drill == "passed"]
     lost = [each for each in deployments if each.drill == "failed"]
     slowest_ms = max((each.recover_ms or 0 for each in drilled), default=0)

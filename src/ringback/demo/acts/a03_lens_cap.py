@@ -26,14 +26,17 @@ def play(show: Show, ledger: Ledger) -> None:
         f"{len(refused)} refused: {sorted({each.rule for each in refused})}",
     )
     activated = rolling.activated(goods.digest(MODEL))
+    entered = [each.device for each in outcomes if each.confirmed_at_ms is not None]
+    ledger.claim("no device confirmed it", not entered, f"{len(entered)} did")
     ledger.claim("nothing was activated", not activated, f"{len(activated)} devices activated it")
     state = rolling.state()
-    ledger.claim("no further ring saw it", len(state.opened) == 1, f"rings opened: {', '.join(state.opened)}")
+    opened = rolling.opened()
+    ledger.claim("no further ring saw it", len(opened) == 1, f"rings opened: {', '.join(opened)}")
     ledger.claim("the version is frozen", show.is_frozen(goods.digest(MODEL)), f"freezes: {show.freezes()}")
-    ledger.claim("the verdict names the model plane", state.plane == "model/face", state.verdict)
+    ledger.claim("the verdict names the model plane", state.blamed == "model/face", state.blamed or state.cause)
     door = show.door()
     ledger.claim("nobody went blind", door.blind == 0, str(door))
-    ledger.devices_exposed = len(outcomes)
+    ledger.devices_exposed = len(refused)
     ledger.devices_harmed = 0
     ledger.planes_untouched = ("app", "config", "model/face", "model/voice")
     rolling.measure(ledger)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from ringback.client import models
 from ringback.demo.fleet import REAL_FAMILY
-from ringback.demo.reading import DeploymentState
 from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
@@ -33,12 +33,12 @@ def play(show: Show, ledger: Ledger) -> None:
     rolling.wait_stopped(ledger)
     state = rolling.state()
     ledger.claim("the verdict names the family", state.family == REAL_FAMILY, state.family or "no family")
-    ledger.claim("the verdict names the model plane", state.plane == "model/face", state.plane or "no plane")
+    ledger.claim("the verdict names the model plane", state.blamed == "model/face", state.blamed or "no plane")
     fell_back = [each for each in rolling.deployments() if each.outcome == "fell-back"]
     ledger.claim(
         "the slow devices found it by their latency rule and came back by themselves",
-        bool(fell_back) and all(each.rule == "latency-face" and each.rung == ("model/face",) for each in fell_back),
-        f"{len(fell_back)} fell back: {sorted({(each.rule, each.rung) for each in fell_back})}",
+        bool(fell_back) and all(each.rule == "latency-face" and each.rung == ["model/face"] for each in fell_back),
+        f"{len(fell_back)} fell back: {sorted({(each.rule, *each.rung) for each in fell_back})}",
     )
     rolling.wait_back(goods.digest(MODEL), ledger)
     after = show.box_facts()
@@ -56,5 +56,5 @@ def play(show: Show, ledger: Ledger) -> None:
     ledger.happened = f"{len(fell_back)} of {ledger.devices_exposed} devices were too slow and came back; frozen"
 
 
-def _names(deployments: Sequence[DeploymentState]) -> str:
+def _names(deployments: Sequence[models.Deployment]) -> str:
     return ", ".join(sorted(each.device for each in deployments))

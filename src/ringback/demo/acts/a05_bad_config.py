@@ -27,12 +27,12 @@ def play(show: Show, ledger: Ledger) -> None:
     rolling.wait_stopped(ledger)
     rolling.wait_back(digest, ledger)
     state, deployments = rolling.state(), rolling.deployments()
-    ledger.claim("the verdict names the config plane", state.plane == "config", state.plane or "no plane")
+    ledger.claim("the verdict names the config plane", state.blamed == "config", state.blamed or "no plane")
     back = [each for each in deployments if each.outcome == "fell-back"]
     ledger.claim(
         "the devices found the dead stream and took back the config alone",
-        bool(back) and all(each.rung == ("config",) and each.rule == "input-alive" for each in back),
-        f"{len(back)} fell back: {sorted({(each.rule, each.rung) for each in back})}",
+        bool(back) and all(each.rung == ["config"] and each.rule == "input-alive" for each in back),
+        f"{len(back)} fell back: {sorted({(each.rule, *each.rung) for each in back})}",
     )
     on_boxes = [each.recover_ms for each in back if each.device in before and each.recover_ms is not None]
     ledger.claim(

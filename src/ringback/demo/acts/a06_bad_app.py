@@ -33,12 +33,12 @@ def _one(show: Show, ledger: Ledger, package: str, release: str) -> str:
     rolling.wait_stopped(ledger)
     rolling.wait_back(digest, ledger)
     state = rolling.state()
-    ledger.claim(f"{release}: the verdict names the app plane", state.plane == "app", state.plane or "no plane")
+    ledger.claim(f"{release}: the verdict names the app plane", state.blamed == "app", state.blamed or "no plane")
     back = [each for each in rolling.deployments() if each.outcome == "fell-back"]
     ledger.claim(
         f"{release}: the devices went back to the previous slot",
         bool(back) and all("app" in each.rung for each in back),
-        f"{len(back)} fell back: {sorted({(each.rule, each.rung) for each in back})}",
+        f"{len(back)} fell back: {sorted({(each.rule, *each.rung) for each in back})}",
     )
     after = show.sets()
     changed = sorted(name for name in before.devices if before.devices[name] != after.devices.get(name))

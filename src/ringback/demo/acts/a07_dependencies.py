@@ -24,20 +24,20 @@ def play(show: Show, ledger: Ledger) -> None:
     old_app = [name for name, digest in show.sets().on("app").items() if digest == goods.digest("app-1.0")]
     ledger.claim(
         "plan names the blocked devices",
-        0 < blocked.blocked_count <= len(old_app),
-        f"{blocked.blocked_count} blocked, {len(old_app)} devices run app 1.0: {blocked.why}",
+        0 < blocked.blocked <= len(old_app),
+        f"{blocked.blocked} blocked, {len(old_app)} devices run app 1.0: {blocked.why}",
     )
     hop = show.plan("voice-new")
     ledger.claim(
         "plan inserts the hop",
-        hop.blocked_count == 0 and hop.hops >= 2,
-        f"{hop.hops} hops, {hop.blocked_count} blocked",
+        hop.blocked == 0 and hop.hops >= 2,
+        f"{hop.hops} hops, {hop.blocked} blocked",
     )
     rolling = show.roll("voice-new")
     rolling.wait_closed(ledger, within_s=WAIT_S)
     invalid = show.invalid_sets(since=rolling)
     ledger.claim("no device ever ran an invalid set", not invalid, "; ".join(invalid[:3]) or "none did")
-    hearing = show.sets().running(goods.digest(MODEL))
+    hearing = show.running(goods.digest(MODEL))
     ledger.claim(
         "every targeted device hears with the new model",
         len(hearing) == hop.devices,

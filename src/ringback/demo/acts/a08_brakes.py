@@ -26,13 +26,15 @@ def _stop(show: Show, ledger: Ledger) -> str:
     digest = show.goods.digest("config-next")
     rolling = show.roll("config-next")
     rolling.wait_activated(digest, at_least=12, ledger=ledger)
-    stop = show.stop(STOPPED_WHERE, "complaints from the site")
+    stop = show.client.stop(STOPPED_WHERE, reason="complaints from the site")
     inside = show.devices_where(STOPPED_WHERE)
-    show.wait_for_checkins()
-    then = show.sets().running(digest) & inside
-    rolling.wait_grown(ledger, within_s=WAIT_S, beyond=len(show.sets().running(digest)))
-    now = show.sets().running(digest) & inside
-    newly = now - then
+    show.say(
+        f"stopped {STOPPED_WHERE}: {stop.devices} devices, {stop.withdrawn} withdrawn, {stop.beyond_recall} beyond recall"
+    )
+    show.wait_for_checkins(inside)
+    then = show.running(digest)
+    rolling.wait_activated(digest, at_least=len(then) + 8, ledger=ledger)
+    newly = (show.running(digest) & inside) - then
     ledger.claim(
         "after the stop nothing there newly activates",
         not newly,
@@ -43,12 +45,12 @@ def _stop(show: Show, ledger: Ledger) -> str:
         stop.devices == len(inside) and stop.beyond_recall <= len(inside),
         f"{stop.devices} devices there, {stop.withdrawn} withdrawn, {stop.beyond_recall} beyond recall",
     )
-    show.lift_stop(stop)
+    show.client.lift_stop(stop.id)
     rolling.wait_closed(ledger, within_s=WAIT_S)
-    running = show.sets().running(digest)
+    running = show.running(digest)
     ledger.claim("after the resume everyone gets it", len(running) == show.size, f"{len(running)} of {show.size}")
     ledger.devices_exposed += len(running)
-    return f"stopped {len(inside)} devices, {len(newly)} newly activated"
+    return f"stopped {len(inside)} devices in mid-ring, {len(newly)} newly activated"
 
 
 def _freeze(show: Show, ledger: Ledger) -> str:
@@ -57,30 +59,43 @@ def _freeze(show: Show, ledger: Ledger) -> str:
     offline = show.take_offline()
     rolling = show.roll("config-frozen")
     rolling.wait_activated(digest, at_least=3, ledger=ledger)
-    show.freeze("config", digest, "second thoughts")
+    frozen = show.client.freeze(digest, reason="second thoughts")
+    show.say(f"frozen: {frozen.artifact}, {frozen.devices} devices run it, {frozen.beyond_recall} beyond recall")
     show.bring_back(offline)
-    show.wait_for_checkins()
-    woken = show.sets().running(digest) & offline
+    show.wait_for_checkins(offline)
+    woken = rolling.activated(digest) & offline
     ledger.claim(
         "devices that were offline at the freeze do not activate it",
         not woken,
         f"{len(woken)} of {len(offline)} activated it: {', '.join(sorted(woken)) or 'none'}",
     )
-    rolling.end(ledger)
-    return f"froze a version while {len(offline)} devices were offline; {len(woken)} activated it"
+    rolling.take_back(ledger)
+    left = show.running(digest)
+    ledger.claim("those that had it are taken back", not left, f"{len(left)} still run it")
+    return f"froze a version while {len(offline)} devices were offline, {len(woken)} activated it"
 
 
 def _recover(show: Show, ledger: Ledger) -> str:
+    show.publish("face-fp32", "face-int8")
+    rolling = show.roll("face-again")
+    changed = rolling.state().planes[0].digest
+    rolling.wait_activated(changed, at_least=8, ledger=ledger)
+    rolling.order("pause", "somebody regrets it")
     inside = show.devices_where(RECOVER_WHERE)
-    new = show.goods.digest("face-int8")
-    before = show.sets().running(new) & inside
-    shown = show.recover_to_stable("model/face", RECOVER_WHERE)
-    back = show.wait_gone(new, inside, within_s=WAIT_S)
-    outside = show.sets().running(new) - inside
+    show.wait_for_checkins()
+    before = show.running(changed)
+    answer = show.ringback(
+        "recover", "--to-stable", "--plane", "model/face", "--where", RECOVER_WHERE, "--reason", "regret", "--yes"
+    )
+    gone = show.wait_until(lambda: not show.running(changed) & inside, within_s=WAIT_S)
+    after = show.running(changed)
     ledger.claim(
         "recover takes the face model of a region back to stable",
-        not back and bool(before),
-        f"{len(before) - len(back)} of {len(before)} devices went back ({shown})",
+        gone and bool(before & inside),
+        f"{len(before & inside)} devices ran it, {len(after & inside)} still do; the answer: {answer.get('devices')} devices",
     )
-    ledger.claim("nobody outside was touched", outside == show.ran_outside, f"{len(outside)} still run it elsewhere")
-    return f"recovered the face model on {len(before) - len(back)} devices"
+    ledger.claim(
+        "nobody outside was touched", after - inside == before - inside, f"{len(after - inside)} run it elsewhere"
+    )
+    rolling.take_back(ledger)
+    return f"recovered the face model on {len(before & inside)} devices of one region"
