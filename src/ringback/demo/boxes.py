@@ -1,7 +1,7 @@
 """The real boxes: each an agent process with its own state folder, looked at from outside.
 
-Decides: nothing. What a box runs is read from its pointers, what it sees from its services' own sockets, what its agent says
-from the agent's status socket; the acts compare these with what the server believes.
+Decides: nothing. What a box runs is read from its pointers, what it sees from its services' own sockets, what its agent
+says from the agent's status socket; the acts compare these with what the server believes.
 """
 
 import signal

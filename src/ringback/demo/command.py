@@ -1,7 +1,7 @@
 """`ringback demo`: the whole story on this machine, with real processes, and a summary at the end.
 
-stdout gets exactly one JSON summary with --json, and else nothing; the story itself goes to stderr. Exit code 0 when every act passed,
-1 when one failed, 2 for a wrong command line, 3 when the demo could not be set up.
+stdout gets exactly one JSON summary with --json, and else nothing; the story itself goes to stderr. Exit code 0 when
+every act passed, 1 when one failed, 2 for a wrong command line, 3 when the demo could not be set up.
 """
 
 import sys

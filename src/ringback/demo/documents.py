@@ -1,7 +1,7 @@
 """The demo's documents: device classes and releases, as files beside this module, fitted to this machine.
 
-Decides: two things that depend on the machine, and says so in the documents themselves: the latency limit of a class (from what the
-first model takes here) and the heartbeat of a release (from how late this machine is).
+Decides: two things that depend on the machine, and says so in the documents themselves: the latency limit of a class
+(from what the first model takes here) and the heartbeat of a release (from how late this machine is).
 """
 
 import re

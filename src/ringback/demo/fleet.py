@@ -1,4 +1,5 @@
-"""Who is in the demo's fleet: six real boxes and three hundred simulated devices, two customers, two regions, seven sites.
+"""Who is in the demo's fleet: six real boxes and three hundred simulated devices, two customers, two regions, seven
+sites.
 
 Decides: names, classes and labels. Never: which device is in which ring; the server's hash does that.
 """

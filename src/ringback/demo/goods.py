@@ -1,7 +1,7 @@
 """What the demo publishes, by its name in the story, and what each of it does on a simulated device.
 
-Decides: nothing. The kit's packages and measurements are used as they are: a simulated device gets the figures measured on this
-machine for the very digest it runs.
+Decides: nothing. The kit's packages and measurements are used as they are: a simulated device gets the figures measured
+on this machine for the very digest it runs.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """How late this machine is: so that a slow machine is not taken for silent devices.
 
-Decides: the factor by which heartbeats and deadlines grow. Never: touches the logic; a release's own fields carry the result.
+Decides: the factor by which heartbeats and deadlines grow. Never: touches the logic; a release's own fields carry the
+result.
 """
 
 import threading

@@ -1,6 +1,7 @@
 """The night without it: the demo's fleet, simulated as a whole, under "delivered means done".
 
-Decides: nothing but the policy it shows. The same server, controller, kernel and devices run as everywhere else; only the documents
+Decides: nothing but the policy it shows. The same server, controller, kernel and devices run as everywhere else; only
+the documents
 differ: the one health rule is "online", and the release goes to everyone at once.
 """
 
@@ -22,7 +23,9 @@ ALARMS = frozenset({"verdict_failed", "evidence_alarmed", "drill_failed"})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the morning finds: devices that say they are up to date, doors that see nobody, doors, alarms, and after how long."""
+    """What the morning finds: devices that say they are up to date, doors that see nobody, doors, alarms, and after how
+    long.
+    """
 
     delivered: int
     blind: int

@@ -1,7 +1,7 @@
 """The demo's child processes: started with a log file each, ended together, restarted by whoever plays the crash.
 
-Decides: how a process is started and ended. Never: leaves one behind, unless the demo was told to keep them; then the file
-`processes.json` names each by id and start time, so that a later `ringback demo --stop` ends these and no other.
+Decides: how a process is started and ended. Never: leaves one behind, unless the demo was told to keep them; then the
+file `processes.json` names each by id and start time, so that a later `ringback demo --stop` ends these and no other.
 """
 
 import json

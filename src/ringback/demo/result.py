@@ -1,6 +1,7 @@
 """What an act claims and what happened: values only.
 
-Decides: whether an act passed, from its claims. Never: softens a claim; an act whose claim does not hold has failed and says why.
+Decides: whether an act passed, from its claims. Never: softens a claim; an act whose claim does not hold has failed and
+says why.
 """
 
 from dataclasses import dataclass, field

@@ -1,18 +1,16 @@
 """One rollout of the story, watched from start to end.
 
-Decides: how long to wait, stretched by how late this machine is. Never: judges; what was waited for and did not come is a claim that
-does not hold, with what the server says it waits for.
+Decides: how long to wait, stretched by how late this machine is. Never: judges; what was waited for and did not come is
+a claim that does not hold, with what the server says it waits for.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ringback.client import models
+from ringback.client import Client, models
 from ringback.demo.result import Ledger
-
-if TYPE_CHECKING:
-    from ringback.demo.show import Show
+from ringback.sim.orders import FactLine
 
 POLL_S = 0.2
 VERDICT_WITHIN_S = 40.0
@@ -21,10 +19,30 @@ BACK_WITHIN_S = 30.0
 STOPPED = ("stopped", "rolling_back", "rolled_back", "frozen", "investigating")
 
 
+class Onlooker(Protocol):
+    """What a rollout is watched with."""
+
+    client: Client
+
+    @property
+    def lag_factor(self) -> float: ...
+
+    @property
+    def fact_count(self) -> int: ...
+
+    def facts(self, since: int) -> list[FactLine]: ...
+
+    def boxes_seen_with(self, digest: str, *, since_s: float) -> set[str]: ...
+
+    def running(self, digest: str) -> frozenset[str]: ...
+
+    def now_rolling(self, rollout: models.Rollout) -> None: ...
+
+
 class Rolling:
     """A rollout under way."""
 
-    def __init__(self, show: "Show", rollout_id: str, release: str) -> None:
+    def __init__(self, show: Onlooker, rollout_id: str, release: str) -> None:
         self.rollout_id = rollout_id
         self.release = release
         self._show = show

@@ -1,7 +1,7 @@
 """Plays the acts in order, each with its claims, and says how each ended.
 
-Decides: whether an act passed (all its claims hold, nothing broke) and whether the story goes on after a failure. Never: retries an act
-until it passes.
+Decides: whether an act passed (all its claims hold, nothing broke) and whether the story goes on after a failure.
+Never: retries an act until it passes.
 """
 
 import time

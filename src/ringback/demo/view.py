@@ -1,7 +1,7 @@
 """The live view in the terminal: draws a scene with rich.
 
-Decides: layout. Never: computes a figure or waits for one. Meaning is never carried by colour alone: every bar has its numbers, every
-verdict its word.
+Decides: layout. Never: computes a figure or waits for one. Meaning is never carried by colour alone: every bar has its
+numbers, every verdict its word.
 """
 
 from rich.console import Group, RenderableType

@@ -1,6 +1,8 @@
-"""Looks at boxes, fleet and server again and again while the acts play: what the screen shows, and what was ever seen on a box.
+"""Looks at boxes, fleet and server again and again while the acts play: what the screen shows, and what was ever seen
+on a box.
 
-Decides: nothing. It runs in a thread of its own and never raises into it: a server that is being killed is part of the story.
+Decides: nothing. It runs in a thread of its own and never raises into it: a server that is being killed is part of the
+story.
 """
 
 import threading

@@ -1,7 +1,7 @@
 """Makes the kernel's core for a simulated device: the same class as on a real box, with a faster curve.
 
-Decides: nothing. The verifier is `cryptography` instead of the kernel's plain integers, because hundreds of devices share one
-processor here; the bytes it judges are the same.
+Decides: nothing. The verifier is `cryptography` instead of the kernel's plain integers, because hundreds of devices
+share one processor here; the bytes it judges are the same.
 """
 
 import json

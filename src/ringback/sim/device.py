@@ -4,7 +4,8 @@ Decides: nothing about updates. Never: re-implements a rule of the agent.
 
 Invariants:
 
-- Every durable byte of the agent goes to the strict disk; every slot and pointer is in `Planes`, the truth for the checkers.
+- Every durable byte of the agent goes to the strict disk; every slot and pointer is in `Planes`, the truth for the
+  checkers.
 - Monotonic time starts at 0 with each boot, as on a real box.
 - A device without power does nothing and keeps only what its disk and slots hold.
 """

@@ -1,7 +1,7 @@
 """A strict disk in memory: what was not synced may be lost, in part or whole.
 
-Implements the kernel's storage port (read, append, sync, replace, size). Decides what survives a power cut. Never: keeps
-bytes that a real disk would be free to lose just because keeping them is convenient.
+Implements the kernel's storage port (read, append, sync, replace, size). Decides what survives a power cut. Never:
+keeps bytes that a real disk would be free to lose just because keeping them is convenient.
 
 Invariants:
 

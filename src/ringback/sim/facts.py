@@ -1,7 +1,7 @@
 """Facts: what really happened in a simulated world, as the checkers see it.
 
-A fact comes from the world (slots, pointers, packets, operator actions), never from what an agent says about itself, with
-one exception that is named so: `Confirmed` is the device's durable claim, and the checkers hold it to that claim.
+A fact comes from the world (slots, pointers, packets, operator actions), never from what an agent says about itself,
+with one exception that is named so: `Confirmed` is the device's durable claim, and the checkers hold it to that claim.
 """
 
 from collections.abc import Mapping

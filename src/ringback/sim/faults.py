@@ -2,8 +2,8 @@
 
 Decides: how a fault changes what the probes of a device read, and when it is present. Never: when the agent notices.
 
-A fault is tied to what the device runs (`digest`), to its hardware family, to a delay after the switch, or to nothing. Reading
-faults overlay one field of one probe; world faults (power, network, disk, clock) are acted out by the world.
+A fault is tied to what the device runs (`digest`), to its hardware family, to a delay after the switch, or to nothing.
+Reading faults overlay one field of one probe; world faults (power, network, disk, clock) are acted out by the world.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,8 @@ class Fault:
 class Overlay:
     """What a reading fault does: sets a field, scales it by a factor in ppm, or lets it grow per minute.
 
-    `arg` is the slot or service it hits; "" = every one. `size` is the value, factor or growth when the fault names none.
+    `arg` is the slot or service it hits; "" = every one. `size` is the value, factor or growth when the fault names
+    none.
     """
 
     probe: str
@@ -105,9 +106,9 @@ def overlay(
         if rule is None or not fault.is_present(family, running_ms):
             continue
         age_ms = running_ms.get(fault.digest, max(running_ms.values(), default=0)) - fault.after_ms
-        for key in values:
+        for key, value in values.items():
             if key[0] == rule.probe and key[2] == rule.field and (not rule.arg or key[1] in ("", rule.arg)):
-                values[key] = _changed(rule, fault.size or rule.size, values[key], age_ms)
+                values[key] = _changed(rule, fault.size or rule.size, value, age_ms)
 
 
 def _changed(rule: Overlay, size: int, value: int, age_ms: int) -> int:

@@ -1,7 +1,7 @@
 """The program of a live fleet: enrols its devices, runs them, watches the invariants, and answers orders.
 
-Decides: nothing about updates. It ends when its standard input does, so that no fleet outlives the one who started it, unless it
-was told to stay ("detach").
+Decides: nothing about updates. It ends when its standard input does, so that no fleet outlives the one who started it,
+unless it was told to stay ("detach").
 """
 
 import asyncio
@@ -188,9 +188,9 @@ def _device_line(device: LiveDevice) -> DeviceLine:
     )
 
 
-async def serve(path: Path) -> None:
-    """Runs a fleet from its file until standard input ends or "quit" comes."""
-    fleet = Fleet(msgspec.json.decode(path.read_bytes(), type=FleetFile))
+async def serve(file: FleetFile) -> None:
+    """Runs a fleet until standard input ends or "quit" comes."""
+    fleet = Fleet(file)
     await fleet.enrol()
     fleet.power_on()
     _write(Reply())
@@ -224,4 +224,4 @@ def _write(reply: Reply) -> None:
 
 def run(argv: Sequence[str]) -> None:
     """Runs the program: one argument, the fleet's file."""
-    uvloop.run(serve(Path(argv[0])))
+    uvloop.run(serve(msgspec.json.decode(Path(argv[0]).read_bytes(), type=FleetFile)))

@@ -1,7 +1,7 @@
 """A small HTTP/1.1 client for hundreds of simulated devices in one process: keep-alive, pooled, bounded.
 
-Decides: nothing. It knows only what the device wire uses: one request at a time per connection, answers with a Content-Length or
-without a body. A connection that breaks fails its request; the device's own back-off tries again.
+Decides: nothing. It knows only what the device wire uses: one request at a time per connection, answers with a
+Content-Length or without a body. A connection that breaks fails its request; the device's own back-off tries again.
 """
 
 import asyncio

@@ -18,7 +18,7 @@ class DeviceSpec:
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """What enrolment gave the device: its id, its tenant, the token it speaks with, and the director's root of trust."""
+    """What enrolment gave the device: its id, its tenant, its token, and the director's root of trust."""
 
     device: str
     tenant: str

@@ -1,7 +1,7 @@
 """The live fleet: hundreds of simulated devices in one process, in real time, over real HTTP against a real server.
 
-Decides: nothing about updates. Only the disk and the workload of these devices are replaced; clock and network are real. One thread, one
-event loop; a device costs one timer between two check-ins.
+Decides: nothing about updates. Only the disk and the workload of these devices are replaced; clock and network are
+real. One thread, one event loop; a device costs one timer between two check-ins.
 
 A port of the agent may block, and here nothing may: the first call of a blocking port raises `Asked`, the answer is
 fetched without blocking, and the driver's work is called again, now with the answer there.
@@ -241,9 +241,12 @@ class LiveDevice:
         self.hardware = Hardware(StrictDisk(), Planes(), workload)
         self._timer: asyncio.TimerHandle | None = None
         self._jobs = LiveJobs(self.wake, self._delay_s)
-        artifacts = LiveArtifacts(network, self.hardware.planes, shelf, lambda: self.device.events.slots_changed())
+        artifacts = LiveArtifacts(network, self.hardware.planes, shelf, self._slots_changed)
         transport = LiveTransport(network, lambda body: note(Heard(world_ms(), spec.name, body)))
         self.device = Device(spec, self.hardware, Outside(world_ms, note, transport, artifacts, self._jobs, make_core))
+
+    def _slots_changed(self) -> None:
+        self.device.events.slots_changed()
 
     def power_on(self, *, planned: bool = False) -> None:
         self.device.power_on(planned=planned)

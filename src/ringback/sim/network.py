@@ -1,6 +1,7 @@
 """The virtual network: who can reach the server, and how long an answer takes.
 
-Decides: latency (from the seed and the device's name, so that two runs agree) and reachability. Never: changes what is said.
+Decides: latency (from the seed and the device's name, so that two runs agree) and reachability. Never: changes what is
+said.
 """
 
 import hashlib

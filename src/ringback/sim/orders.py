@@ -24,8 +24,8 @@ class FleetFile(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, frozen=True):
     """One question or command.
 
-    `do`: truth | facts | devices | cut | mend | power | detach | quit. `devices`: names, empty = all. `since`: number of the first fact
-    wanted. `off_ms`: how long the power is off.
+    `do`: truth | facts | devices | cut | mend | power | detach | quit. `devices`: names, empty = all. `since`: number
+    of the first fact wanted. `off_ms`: how long the power is off.
     """
 
     do: str

@@ -1,7 +1,7 @@
 """The agent's ports over a simulated box: artifacts from a store in memory, slots and pointers, probes of a workload.
 
-Decides: nothing about updates. Never: blocks; what takes time on a real box is delayed by the world. Every switch of a pointer and
-every change of a slot is told to an observer, as the truth for the checkers.
+Decides: nothing about updates. Never: blocks; what takes time on a real box is delayed by the world. Every switch of a
+pointer and every change of a slot is told to an observer, as the truth for the checkers.
 """
 
 import json

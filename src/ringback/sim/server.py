@@ -1,7 +1,7 @@
 """The server of a virtual world: the production use cases, read model and controller, in one thread and in memory.
 
-Decides: nothing. It calls the same functions as the real server, in the same order: a report is folded before it is answered,
-a decision is saved before the next one is made. Never: stores anything outside the process.
+Decides: nothing. It calls the same functions as the real server, in the same order: a report is folded before it is
+answered, a decision is saved before the next one is made. Never: stores anything outside the process.
 """
 
 import hashlib
@@ -207,6 +207,14 @@ class InProcessServer:
         course = self.fleet.courses.get(rollout_id)
         return course.rollout.state.value if course is not None else row.state if row is not None else ""
 
+    def blamed(self, rollout_id: str) -> str:
+        """The plane that the stopping verdict of a rollout named; "" = none."""
+        return self.fleet.courses[rollout_id].rollout.blamed
+
+    def family(self, rollout_id: str) -> str:
+        """The one hardware family that the verdict named; "" = none."""
+        return self.fleet.courses[rollout_id].rollout.family
+
     def events(self) -> list[str]:
         """The events of all decisions so far, in order."""
         rows = self._store.all(DecisionRow, (TENANT,))
@@ -236,7 +244,15 @@ class InProcessServer:
         """Freezes an artifact."""
         now_ms = self._now_ms()
         self.desk.run(
-            lambda fleet: brakes.freeze(fleet, plane=plane, digest=digest, reason=reason, ids=self._ids, now_ms=now_ms)
+            lambda fleet: brakes.freeze(
+                fleet,
+                plane=plane,
+                digest=digest,
+                reason=reason,
+                is_dry_run=False,
+                ids=self._ids,
+                now_ms=now_ms,
+            )
         )
         self._note(Frozen(now_ms, "", digest))
 

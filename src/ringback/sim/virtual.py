@@ -49,7 +49,7 @@ class VirtualJobs:
 
 
 class VirtualDevice:
-    """A device on the agenda of a world: woken when it wants to be, rebooted when it asks, cut when the world says so."""
+    """A device on the agenda of a world: woken, rebooted and cut from power at the world's times."""
 
     def __init__(self, agenda: Agenda, latency_ms: int, survives: Callable[[int], int]) -> None:
         self._agenda = agenda

@@ -1,12 +1,13 @@
 """What the probes of a simulated device read: computed from what was measured, by what the device runs.
 
 Decides: readings, from the digests a device runs, how long it has run them, its hardware family and its faults. Never:
-invents one. Latency, size and memory of each artifact were measured on this machine when the demo was set up; outputs of
-each (app, model) pair come from the app's own replay program run on the model; the golden comparison is the kernel's. A
-family differs by one stated factor on latency. The world tests use the same type with figures written in the test.
+invents one. Latency, size and memory of each artifact were measured on this machine when the demo was set up; outputs
+of each (app, model) pair come from the app's own replay program run on the model; the golden comparison is the
+kernel's. A family differs by one stated factor on latency. The world tests use the same type with figures written in
+the test.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ringback.sim.faults import PPM, Fault, overlay
@@ -53,7 +54,9 @@ class MeasuredReplay:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredApp:
-    """An app artifact: its services in start order, those that speak a wrong interface, those that crash again and again."""
+    """An app artifact: its services in start order, those that speak a wrong interface, those that crash again and
+    again.
+    """
 
     services: tuple[str, ...]
     mismatched: frozenset[str] = frozenset()
@@ -145,7 +148,8 @@ class Workload:
         for probe, arg in wanted:
             for name, value in self._read(probe, arg, running, now_ms):
                 values[probe, arg, name] = value
-        overlay(self.faults, self.family.name, self.ages_ms(now_ms), values)
+        ages_ms = self.ages_ms(now_ms)
+        overlay(self.faults, self.family.name, {digest: ages_ms.get(digest, 0) for digest in running.values()}, values)
         return values
 
     def _read(self, probe: str, arg: str, running: Mapping[str, str], now_ms: int) -> Sequence[tuple[str, int]]:
@@ -160,7 +164,8 @@ class Workload:
             return self._read_input(running, now_ms)
         if probe == "telemetry":
             return self._read_telemetry(app, app_age_ms)
-        return _STEADY.get(probe, lambda family: ())(self.family)
+        steady = _STEADY.get(probe)
+        return steady(self.family) if steady is not None else ()
 
     def _read_service(self, probe: str, arg: str, app: MeasuredApp | None, age_ms: int) -> Sequence[tuple[str, int]]:
         """One service, or with an empty arg the worst of all services of the app."""
@@ -207,7 +212,7 @@ class Workload:
         return max(0, now_ms - since_ms - self.family.services_ready_ms) * FPS // 1000
 
 
-_STEADY = {
+_STEADY: Mapping[str, Callable[[Family], tuple[tuple[str, int], ...]]] = {
     "memory": lambda family: (("rss_kb", family.rss_kb), ("growth_kb", 0)),
     "disk": lambda family: (("free_kb", 2_000_000), ("used_ppm", 310_000)),
     "temperature": lambda family: (("max_mdegc", family.mdegc),),

@@ -128,6 +128,9 @@ class World:
             self.agenda, self.network.latency_ms(spec.name), lambda pending: survivor.randint(0, pending)
         )
 
+        def slots_changed() -> None:
+            virtual.device.events.slots_changed()
+
         def heard(document: bytes) -> None:
             self.note(Heard(self.agenda.now_ms, spec.name, document))
 
@@ -136,7 +139,7 @@ class World:
             hardware.planes,
             self.server,
             lambda: self.network.require(spec.name),
-            lambda: virtual.device.events.slots_changed(),
+            slots_changed,
         )
         outside = Outside(
             lambda: self.agenda.now_ms, self.note, transport, artifacts, virtual.jobs, core_maker(spec, identity)

@@ -1,4 +1,6 @@
-"""Act 6: two bad apps. One speaks the old interface inside while every process is up, the other crashes again and again."""
+"""Act 6: two bad apps. One speaks the old interface inside while every process is up, the other crashes again and
+again.
+"""
 
 from ringback.demo.result import Ledger
 from ringback.demo.show import Show

@@ -1,7 +1,7 @@
 """Oracles outside the agent and the server: each watches facts and says when an invariant is broken.
 
-A checker knows the design's invariants and the facts of the world, and nothing of the code it judges: where it has to evaluate a
-constraint, a signature or a bound, it does so by its own few lines. One file per family of invariants:
+A checker knows the design's invariants and the facts of the world, and nothing of the code it judges: where it has to
+evaluate a constraint, a signature or a bound, it does so by its own few lines. One file per family of invariants:
 
 | file | invariants |
 |---|---|

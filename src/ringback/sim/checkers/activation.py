@@ -1,7 +1,7 @@
 """I2: only whole, authorised, published bytes are activated. I7: a frozen digest is never newly activated.
 
-Knows: every document each device heard, checked here with `cryptography` over bytes that are canonicalised here; what was
-published; what is frozen, and when each device last heard the server.
+Knows: every document each device heard, checked here with `cryptography` over bytes that are canonicalised here; what
+was published; what is frozen, and when each device last heard the server.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """I3: at every instant the active planes satisfy each other's constraints.
 
-Evaluates constraints by its own lines: comma lists of comparisons on three numbers. Capabilities (`cap:`) are the planner's
-business and not an invariant of the running set.
+Evaluates constraints by its own lines: comma lists of comparisons on three numbers. Capabilities (`cap:`) are the
+planner's business and not an invariant of the running set.
 """
 
 from ringback.sim.facts import Activated, Booted, Fact, Published, Violation

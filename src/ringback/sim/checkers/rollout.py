@@ -1,8 +1,9 @@
 """I9: a ring does not widen on missing evidence, nor past its exposure budget; a stop is heard.
 
-Knows: who stopped what and when, when each device last heard the server, and, from the devices themselves, who activated and who
-confirmed what a rollout brings. The bound on the failure rate is computed here, by the formula of the design and not by the
-gate's code. Offers that were made under a bound hold after the bound has shrunk, so exposure is held against the widest bound so
+Knows: who stopped what and when, when each device last heard the server, and, from the devices themselves, who
+activated and who confirmed what a rollout brings. The bound on the failure rate is computed here, by the formula of the
+design and not by the gate's code. Offers that were made under a bound hold after the bound has shrunk, so exposure is
+held against the widest bound so
 far: sharp enough for a rollout that ignores its budget, and never a false alarm.
 """
 
@@ -107,7 +108,7 @@ class RolloutChecker:
             seen.entered_at_ms[fact.device] = fact.at_ms
             unproven = len(seen.entered_at_ms) - matured
             if began.budget_devices and unproven > seen.allowed:
-                text = f"{unproven} unproven devices run {began.rollout}; the budget never allowed more than {seen.allowed}"
+                text = f"{unproven} unproven devices run {began.rollout}; the budget allowed {seen.allowed} at most"
                 found.append(Violation("I9", fact.at_ms, fact.device, text))
         return found
 

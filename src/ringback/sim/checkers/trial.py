@@ -1,6 +1,8 @@
-"""I4: every trial ends by itself within its window. I5: a revert touches only what its deployment changed, by its ladder.
+"""I4: every trial ends by itself within its window. I5: a revert touches only what its deployment changed, by its
+ladder.
 
-Knows: the documents each device heard (their ladder and window), and every switch of a pointer. Time without power does not
+Knows: the documents each device heard (their ladder and window), and every switch of a pointer. Time without power does
+not
 count: no device can act without power.
 """
 
@@ -10,7 +12,7 @@ from ringback.sim.checkers.base import Document, read_document
 from ringback.sim.facts import Activated, Booted, Confirmed, Fact, Heard, PoweredOff, Settled, Violation
 
 # Switching back and proving it may take this long for each rung of the ladder, beside the trial itself.
-RUNG_MS = 30_000
+RUNG_MS = 10_000
 # Documents remembered per device: those heard since the last confirmed set, and a few before.
 DOCUMENTS_LIMIT = 16
 
@@ -21,7 +23,8 @@ class _Seen:
     began_at_ms: int | None = None
     off_since_ms: int | None = None
     off_ms: int = 0
-    forward: dict[str, str] = field(default_factory=dict)
+    in_hand: int = 0
+    """How many documents had been heard when the trial began; those heard later are for the next one."""
 
 
 class TrialChecker:
@@ -33,7 +36,7 @@ class TrialChecker:
     def see(self, fact: Fact) -> list[Violation]:
         seen = self._devices.setdefault(fact.device, _Seen())
         if isinstance(fact, Heard) and fact.document:
-            seen.documents = [*seen.documents[1 - DOCUMENTS_LIMIT :], read_document(fact.document)]
+            seen.documents = [*seen.documents, read_document(fact.document)][-DOCUMENTS_LIMIT:]
         elif isinstance(fact, PoweredOff):
             seen.off_since_ms = fact.at_ms
         elif isinstance(fact, Booted) and seen.off_since_ms is not None:
@@ -43,7 +46,8 @@ class TrialChecker:
             return self._activated(fact, seen)
         elif isinstance(fact, Confirmed | Settled):
             late = self._late(fact.device, seen, fact.at_ms)
-            seen.began_at_ms, seen.off_ms, seen.forward = None, 0, {}
+            seen.documents = seen.documents[seen.in_hand :]
+            seen.began_at_ms, seen.off_ms, seen.in_hand = None, 0, 0
             return late
         return []
 
@@ -54,7 +58,7 @@ class TrialChecker:
         if not fact.back:
             if seen.began_at_ms is None:
                 seen.began_at_ms = fact.at_ms
-            seen.forward.update(fact.changed)
+                seen.in_hand = len(seen.documents)
             return []
         allowed: dict[str, set[str]] = {}
         for document in seen.documents:
