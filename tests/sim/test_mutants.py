@@ -1,4 +1,4 @@
-"""Seeded bugs in the product and in its drivers: the checkers find each of them in a running world, and nothing without it."""
+"""Seeded bugs in the product and in its drivers: the checkers find each of them in a running world."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -59,6 +59,7 @@ def revert_takes_the_config_along(patch: Patch) -> None:
 
 def trial_never_ends(patch: Patch) -> None:
     """I4: neither the deadline nor a failing reading ends a trial."""
+
     def ignore(tx: object, obj: object) -> None:
         for timer in ("deadline_ms", "probe_at_ms"):
             setattr(tx, timer, None)

@@ -29,7 +29,8 @@ planes:
   - {{name: config, kind: config, backend: file, cost_ms: 5}}
 policy: {{poll_ms: 1500, trial_ms: 12000, hold_ms: 3000, probe_every_ms: 500, uplink_ms: 20000}}
 rules:
-  - {{id: golden, probe: golden, arg: face, field: quality_ppm, op: ">=", limit: 90 %, plane: model/face, at: [preflight]}}
+  - {{id: golden, probe: golden, arg: face, field: quality_ppm, op: ">=", limit: 90 %, plane: model/face,
+     at: [preflight]}}
   - {{id: up, probe: service_up, field: up, op: ">=", limit: 1, plane: app, strikes: 3}}
   - {{id: steady, probe: service_up, field: restarts, op: "<=", limit: 1, plane: app}}
   - {{id: speaks, probe: service_speaks, field: ok, op: ">=", limit: 1, plane: app, strikes: 3}}
@@ -64,7 +65,9 @@ def artifact(plane: str, version: str, **requires: str) -> tuple[bytes, dict[str
     entry = {"path": "content", "role": ROLES[plane], "size_bytes": len(data), "sha256": sha256}
     meta: dict[str, object] = {"format": "json"}
     if plane == "app":
-        meta = {"services": [{"name": "inference", "argv": ["{python}", "{dir}/content"], "after": [], "ready_ms": 100}]}
+        meta = {
+            "services": [{"name": "inference", "argv": ["{python}", "{dir}/content"], "after": [], "ready_ms": 100}]
+        }
     obj = {
         "v": 1,
         "plane": plane,
@@ -104,7 +107,9 @@ def release(name: str, versions: Mapping[str, str], *, rings: str = RINGS, gate:
     return f'release: {name}\n{targets}versions:\n{picks}{more}{rings}{gate}reason: "test"\n'
 
 
-def world(count: int = 30, seed: int = 1, faults: Mapping[str, Sequence[Fault]] | None = None, **requires: str) -> World:
+def world(
+    count: int = 30, seed: int = 1, faults: Mapping[str, Sequence[Fault]] | None = None, **requires: str
+) -> World:
     """A world whose devices are enrolled and run the first set, confirmed."""
     specs = [
         DeviceSpec(f"{family}-{n}", f"{family}-door", family, {"site": SITES[n % 3]})

@@ -49,8 +49,7 @@ class Box:
         self.process = Process(spec.name, argv, env, folder / f"{spec.name}.log", folder)
 
     def _enrolment(self) -> list[str]:
-        flags = ["--server", self._url, "--claim", self._claim, "--serial", self.spec.name, "--class", fleet.REAL_CLASS]
-        return flags
+        return ["--server", self._url, "--claim", self._claim, "--serial", self.spec.name, "--class", fleet.REAL_CLASS]
 
     @property
     def run(self) -> Path:
@@ -102,7 +101,7 @@ class Box:
         return found
 
     def sight(self) -> BoxSight:
-        """People seen and people there; (0, 0) while the upload service does not answer or has not seen a whole loop."""
+        """People seen and people there; (0, 0) while the upload service is mute or has not seen a whole loop."""
         metrics = self._ask("upload", "/metrics.json")
         seen, total = metrics.get("people_seen"), metrics.get("people_total")
         return BoxSight(seen, total) if isinstance(seen, int) and isinstance(total, int) else BoxSight(0, 0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ringback.demo.processes import DemoError, Process, python
+from ringback.demo.processes import DemoError, Process, program
 from ringback.sim.orders import DeviceLine, FactLine, FleetFile, Order, Reply, Truth
 
 
@@ -19,7 +19,7 @@ class LiveFleet:
     def __init__(self, folder: Path, env: dict[str, str]) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        argv = python("ringback.sim", "fleet", str(folder / "fleet.json"))
+        argv = program("ringback.sim.command", "fleet", str(folder / "fleet.json"))
         self.process = Process("fleet", argv, env, folder / "fleet.log", folder)
 
     def start(self, file: FleetFile) -> None:

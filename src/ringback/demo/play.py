@@ -49,8 +49,12 @@ def play(options: Options) -> int:
     """Plays the demo; returns the exit code."""
     signal.signal(signal.SIGTERM, _interrupt)
     looks: list[Callable[[], Scene]] = [Scene]
+
+    def newest() -> Scene:
+        return looks[-1]()
+
     is_live = not options.is_headless and sys.stderr.isatty()
-    with Screen(is_live=is_live, look=lambda: looks[0]()) as screen:
+    with Screen(is_live=is_live, look=newest) as screen:
         try:
             return _play(options, screen, looks)
         except (DemoError, RingbackError, OSError) as error:
@@ -72,10 +76,11 @@ def _play(options: Options, screen: Screen, looks: list[Callable[[], Scene]]) ->
     is_kept = False
     try:
         show = _set_up(stage, screen, lag, options)
-        looks[0] = show.scene
+        looks.append(show.scene)
         set_up_s = time.monotonic() - began_s
         screen.say(
-            f"set up in {set_up_s:.1f} s: one server, {len(fleet.BOXES)} boxes, {len(fleet.simulated())} simulated devices"
+            f"set up in {set_up_s:.1f} s: "
+            f"one server, {len(fleet.BOXES)} boxes, {len(fleet.simulated())} simulated devices"
         )
         played_s = time.monotonic()
         show.watch.start()

@@ -81,11 +81,6 @@ def program(module: str, *args: str) -> list[str]:
     return [sys.executable, "-c", f"from {module} import command; command()", *args]
 
 
-def python(module: str, *args: str) -> list[str]:
-    """The command line of a module of this installation."""
-    return [sys.executable, "-m", module, *args]
-
-
 def end(processes: Sequence[Process], *, timeout_s: float = END_TIMEOUT_S) -> None:
     """Asks all to end, waits, and kills those that do not."""
     for process in processes:

@@ -7,16 +7,17 @@ themselves, so that a claim compares what the server says with what is.
 import contextlib
 import json
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ringback.client import models
 from ringback.demo import documents, fleet
 from ringback.demo.boxes import Box
 from ringback.demo.lag import LagMeter
-from ringback.demo.processes import DemoError, program
+from ringback.demo.processes import DemoError
 from ringback.demo.reading import Answers, BoxFacts, Planned, Sets
 from ringback.demo.result import ActResult, Ledger
 from ringback.demo.rolling import Rolling
@@ -188,7 +189,7 @@ class Show:
         """The devices that run a digest now."""
         return self.sets().running(digest)
 
-    def is_baseline(self, name: str, planes: dict[str, str]) -> bool:
+    def is_baseline(self, name: str, planes: Mapping[str, str]) -> bool:
         """Whether a device runs its first set."""
         wanted = {
             "app": self.goods.digest("app-1.1" if name in self._ahead() else "app-1.0"),
@@ -340,7 +341,7 @@ class Show:
         Raises:
             DemoError: it failed; the text has what it said.
         """
-        argv = program("ringback.cli", *args, "--server", self._stage.url, "--json")
+        argv = [sys.executable, "-m", "ringback", *args, "--server", self._stage.url, "--json"]
         self.say(f"$ ringback {' '.join(args)}")
         done = subprocess.run(
             argv, capture_output=True, timeout=COMMAND_TIMEOUT_S, env=self._stage.environment(), check=False

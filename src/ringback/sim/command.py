@@ -1,36 +1,22 @@
-"""`ringback sim`: the simulator's programs, each loaded only when it is called."""
+"""`ringback sim`: simulated devices against a real server, for development."""
 
-from __future__ import annotations
-
-from importlib import import_module
-from typing import Final
+from pathlib import Path
 
 import click
 
-PROGRAMS: Final = {
-    "esp32": ("ringback.sim.esp32.command", "Cut the power of emulated ESP32 boards at every flash operation."),
-}
-"""Name: module that holds a click command called `command`, and its line in the help."""
 
-
-class Programs(click.Group):
-    """A group that imports a program when it is needed, and not for its help."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(PROGRAMS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in PROGRAMS:
-            return None
-        found = import_module(PROGRAMS[cmd_name][0]).command
-        assert isinstance(found, click.Command)
-        return found
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Programs"):
-            formatter.write_dl([(name, PROGRAMS[name][1]) for name in sorted(PROGRAMS)])
-
-
-@click.command("sim", cls=Programs)
+@click.group(name="sim", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
-    """Simulated devices: the production code in a simulated world, held to its promises by oracles."""
+    """Simulated devices that run the production agent (development)."""
+
+
+@command.command("fleet")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def fleet(file: Path) -> None:
+    """Run the live fleet described in FILE (JSON) against the server it names.
+
+    One order a line on standard input, one answer a line on standard output; the fleet ends with its input.
+    """
+    from ringback.sim.fleet import run
+
+    run(file)

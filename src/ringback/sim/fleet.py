@@ -9,7 +9,6 @@ import base64
 import resource
 import sys
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -222,6 +221,6 @@ def _write(reply: Reply) -> None:
     sys.stdout.buffer.flush()
 
 
-def run(argv: Sequence[str]) -> None:
-    """Runs the program: one argument, the fleet's file."""
-    uvloop.run(serve(msgspec.json.decode(Path(argv[0]).read_bytes(), type=FleetFile)))
+def run(path: Path) -> None:
+    """Runs the program from the fleet's file."""
+    uvloop.run(serve(msgspec.json.decode(path.read_bytes(), type=FleetFile)))

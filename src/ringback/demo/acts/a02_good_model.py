@@ -18,9 +18,10 @@ def play(show: Show, ledger: Ledger) -> None:
     """Rolls out the well-calibrated model."""
     goods = show.goods
     old, new = goods.row("face-fp32"), goods.row(MODEL)
+    smaller = 100 - new.size_bytes * 100 // old.size_bytes
     show.say(
-        f"int8 model: {new.size_bytes} bytes against {old.size_bytes} ({100 - new.size_bytes * 100 // old.size_bytes} % "
-        f"less), {new.p50_us} us against {old.p50_us} us, {new.seen} of {new.seen_total} people against {old.seen}"
+        f"int8 model: {new.size_bytes} bytes against {old.size_bytes} ({smaller} % less), "
+        f"{new.p50_us} us against {old.p50_us} us, {new.seen} of {new.seen_total} people against {old.seen}"
     )
     show.publish(MODEL)
     show.say(show.evidence_words("face-int8"))

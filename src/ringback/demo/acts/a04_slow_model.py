@@ -8,8 +8,8 @@ from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
 EXPECTED = (
-    "passes replay, is several times slower on one family; the verdict names the family and the model plane; reverted by a "
-    "pointer switch, nothing restarted; frozen"
+    "passes replay, is several times slower on one family; the verdict names the family and the model plane; reverted "
+    "by a pointer switch, nothing restarted; frozen"
 )
 MODEL = "face-int8-dynamic"
 

@@ -5,8 +5,8 @@ from ringback.demo.show import Show
 from ringback.errors import InputError
 
 EXPECTED = (
-    "a config that breaks its schema is refused at publish with path and reason; one that kills the input stream reverts in "
-    "its trial, in under a second from verdict to healthy on the box"
+    "a config that breaks its schema is refused at publish with path and reason; one that kills the input stream "
+    "reverts in its trial, in under a second from verdict to healthy on the box"
 )
 HEALTHY_LIMIT_MS = 1_000
 

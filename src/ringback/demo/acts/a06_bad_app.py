@@ -6,8 +6,8 @@ from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
 EXPECTED = (
-    "'online' is not success: the verdict names the app plane, the devices go back to the previous slot, and the agents answer "
-    "throughout; the same for an app that crashes in a loop"
+    "'online' is not success: the verdict names the app plane, the devices go back to the previous slot, and the "
+    "agents answer throughout; the same for an app that crashes in a loop"
 )
 APPS = (("app-old-interface", "app-old-interface"), ("app-crashing", "app-crashing"))
 

@@ -4,8 +4,8 @@ from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
 EXPECTED = (
-    "plan shows the blocked devices and the hop; the rollout takes the hop in a safe order and no device ever runs an invalid "
-    "set; without the declaration, replay catches it"
+    "plan shows the blocked devices and the hop; the rollout takes the hop in a safe order and no device ever runs "
+    "an invalid set; without the declaration, replay catches it"
 )
 MODEL, UNDECLARED = "voice-6.2", "voice-6.2-undeclared"
 WAIT_S = 60.0

@@ -4,8 +4,8 @@ from ringback.demo.result import Ledger
 from ringback.demo.show import Show
 
 EXPECTED = (
-    "after a stop nothing there newly activates and the answer counts those beyond recall; a device that was offline at the freeze "
-    "does not activate; recover takes a region back to stable"
+    "after a stop nothing there newly activates and the answer counts those beyond recall; a device that was "
+    "offline at the freeze does not activate; recover takes a region back to stable"
 )
 STOPPED_WHERE = "customer=globex,region=us"
 RECOVER_WHERE = "region=eu"
@@ -29,7 +29,8 @@ def _stop(show: Show, ledger: Ledger) -> str:
     stop = show.client.stop(STOPPED_WHERE, reason="complaints from the site")
     inside = show.devices_where(STOPPED_WHERE)
     show.say(
-        f"stopped {STOPPED_WHERE}: {stop.devices} devices, {stop.withdrawn} withdrawn, {stop.beyond_recall} beyond recall"
+        f"stopped {STOPPED_WHERE}: {stop.devices} devices, "
+        f"{stop.withdrawn} withdrawn, {stop.beyond_recall} beyond recall"
     )
     show.wait_for_checkins(inside)
     then = show.running(digest)
@@ -92,7 +93,7 @@ def _recover(show: Show, ledger: Ledger) -> str:
     ledger.claim(
         "recover takes the face model of a region back to stable",
         gone and bool(before & inside),
-        f"{len(before & inside)} devices ran it, {len(after & inside)} still do; the answer: {answer.get('devices')} devices",
+        f"{len(before & inside)} devices ran it, {len(after & inside)} still do; {answer.get('devices')} were meant",
     )
     ledger.claim(
         "nobody outside was touched", after - inside == before - inside, f"{len(after - inside)} run it elsewhere"

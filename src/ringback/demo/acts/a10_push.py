@@ -15,12 +15,11 @@ def play(show: Show, ledger: Ledger) -> None:
     before = show.sets().devices
     old = before[BOX]["model/face"]
     name = next(name for name in MODELS if goods.digest(name) != old)
-    pushed = show.ringback("push", goods.packages[name].identity.ref, "--to", BOX)
+    show.ringback("push", goods.packages[name].identity.ref, "--to", BOX, "--yes")
     show.wait_running(BOX, goods.digest(name), ledger)
     others = {device for device, planes in show.sets().devices.items() if planes != before[device]} - {BOX}
     ledger.claim("only this box changed", not others, ", ".join(sorted(others)) or "no other did")
-    show.wait_until(lambda: show.client.push_state(str(pushed["id"])).state == "done", within_s=20)
-    show.ringback("push", "--back", str(pushed["id"]))
+    show.ringback("push", "--to", BOX, "--rollback", "--yes")
     show.wait_running(BOX, old, ledger)
     after = show.sets().devices
     ledger.claim(
