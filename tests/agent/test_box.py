@@ -339,3 +339,24 @@ def test_output_that_grows_too_long_is_cut_while_it_is_written(tmp_path):
 
     assert path.read_bytes() == b"after\n"
     assert (tmp_path / "noisy.log.1").stat().st_size == supervisor.OUTPUT_CAP_BYTES // 2
+
+
+def test_service_whose_output_cannot_be_kept_runs_all_the_same(bench):
+    installed(bench)
+    bench.folder.joinpath("logs").rename(bench.folder / "gone")
+
+    bench.box.command("restart", "camera")
+
+    assert bench.values("service_up") == {"up": 1, "restarts": 0}
+    assert ("output_lost", {"service": "camera", "error": "No such file or directory"}) in bench.events
+
+
+def test_ending_the_workload_wins_against_a_start_in_another_thread(bench):
+    installed(bench)
+
+    bench.supervisor.end_workload()
+    with pytest.raises(PortError) as caught:
+        bench.supervisor.converge(bench.box._app.launches(), is_strict=True)
+
+    assert caught.value.code == "RB-AGENT-036"
+    assert not any(state.is_up for state in bench.supervisor.states().values())

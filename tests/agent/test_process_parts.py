@@ -1,5 +1,6 @@
 """The parts around the driver: lanes, clock, log lines, the lock of the folder, the status page, the storage."""
 
+import contextlib
 import json
 import threading
 
@@ -99,6 +100,15 @@ def test_log_line_stays_one_line_whatever_is_in_it(capsys):
     assert line.count("\n") == 1
     assert "\x1b" not in line
     assert 'event=fetch text="a b\\n\\u001b[31m\\"" n=3 empty=""' in line
+
+
+def test_log_that_nobody_keeps_does_not_end_the_agent(monkeypatch):
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stderr", full)
+        eventlog.write("moved", {"to": "trial"})
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
 
 
 def test_second_agent_on_a_folder_is_refused(tmp_path):

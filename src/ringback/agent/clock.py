@@ -30,6 +30,11 @@ def boot_id(file: Path = BOOT_ID_FILE) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def soft_boot_id(real: str, count: int) -> str:
+    """Returns the id of a boot in which the agent was started anew `count` times in place of a reboot."""
+    return real if not count else hashlib.sha256(f"{real} {count}".encode()).hexdigest()[:16]
+
+
 def utc_ms() -> int:
     """Returns the time of day in ms since 1970, or 0 when the box plainly has none (no battery, time not yet set)."""
     wall_ms = time.time_ns() // 1_000_000

@@ -4,6 +4,7 @@ Invariants: values are quoted when they need it, so a line is always one event; 
 terminal raw; tokens are never passed in.
 """
 
+import contextlib
 import json
 import sys
 import threading
@@ -29,6 +30,7 @@ def write(event: str, fields: Mapping[str, Json]) -> None:
     """Writes one event with the present time."""
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     line = " ".join([stamp, f"event={word(event)}", *(f"{key}={word(value)}" for key, value in fields.items())])
-    with _lock:
+    # Whoever keeps the log may go away; the agent does not go with it.
+    with _lock, contextlib.suppress(OSError, ValueError):
         sys.stderr.write(line + "\n")
         sys.stderr.flush()

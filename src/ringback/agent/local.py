@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import threading
+import time
 from pathlib import Path
 
 from ringback.agent import unix_http
@@ -18,6 +19,7 @@ from ringback.agent.ports import Json
 SOCKET_NAME = "agent.sock"
 REQUEST_LIMIT_BYTES = 4096
 TIMEOUT_S = 2.0
+PAUSE_S = 0.2
 
 
 class StatusPage:
@@ -53,7 +55,12 @@ class StatusPage:
 
     def _serve(self, listener: socket.socket) -> None:
         while True:
-            peer, _ = listener.accept()
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                # Out of descriptors: somebody asks too often; what is in hand is answered first.
+                time.sleep(PAUSE_S)
+                continue
             with peer, contextlib.suppress(OSError):
                 peer.settimeout(TIMEOUT_S)
                 request = peer.recv(REQUEST_LIMIT_BYTES)

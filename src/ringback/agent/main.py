@@ -31,7 +31,7 @@ from ringback.agent.folder import Folder
 from ringback.agent.identity import Enrolment, Identity
 from ringback.agent.jobs import Lanes
 from ringback.agent.local import StatusPage
-from ringback.agent.platform.box import Box
+from ringback.agent.platform.box import PLANNED_REBOOT, Box
 from ringback.agent.platform.process import Surroundings
 from ringback.agent.ports import WORK, Ports
 from ringback.agent.probes.registry import ProbeRounds
@@ -40,6 +40,7 @@ from ringback.agent.storage import FileStorage
 from ringback.agent.store import ContentStore
 from ringback.agent.supervisor import Supervisor
 from ringback.agent.transport import HttpTransport, Server, elapsed_s
+from ringback_kernel.errors import KernelError
 
 DEVICE_FILE = "device.toml"
 START_AGAIN = 75
@@ -107,7 +108,7 @@ class Agent:
 
     def _run(self, known: Identity) -> int:
         now_ms = clock.now_ms
-        boot_id = clock.boot_id(self._owner.boot_id_file)
+        boot_id = self._boot_id()
         paths = self._folder
         server = self._options.server or self._owner.server or known.server
         transport = self._transport(server, known.token)
@@ -132,7 +133,7 @@ class Agent:
             return self._loop(known, ports, box, boot_id)
         finally:
             if self._ends_workload:
-                supervisor.stop_all()
+                supervisor.end_workload()
             supervisor.close()
             transport.close()
 
@@ -141,12 +142,15 @@ class Agent:
         from ringback.agent import brain
 
         storage = FileStorage(self._folder.journal, self._disk)
-        core = brain.make(known, self._owner, storage)
-        driver = Driver(core, ports, self._lanes, eventlog.write)
+        try:
+            core = brain.make(known, self._owner, storage)
+            driver = Driver(core, ports, self._lanes, eventlog.write)
+            driver.boot(boot_id, clock.now_ms())
+        except KernelError as error:
+            # A root that is none, or a journal of a much newer agent: nothing that going on could mend.
+            raise SetupError(error.code, error.text, hint="see docs/reference/kernel.md") from error
         page = StatusPage(self._folder.run_dir)
         eventlog.write("agent_started", {"device": known.device, "version": __version__, "boot_id": boot_id})
-        self._note_planned_reboot()
-        driver.boot(boot_id, clock.now_ms())
         box.adopt_workload(is_safe=not core.wants_workload())
         self._lanes.start(WORK, box.ensure_workload)
         self._lanes.open()
@@ -174,11 +178,22 @@ class Agent:
         if jumped_ms:
             eventlog.write("clock_jump", {"by_ms": jumped_ms})
 
-    def _note_planned_reboot(self) -> None:
-        mark = self._folder.state / "planned-reboot"
+    def _boot_id(self) -> str:
+        """Returns the id of this boot.
+
+        On a box without a reboot command, ending all services and starting the agent again *is* the reboot, and counts
+        as a new boot.
+        """
+        real = clock.boot_id(self._owner.boot_id_file)
+        mark, count_file = self._folder.state / PLANNED_REBOOT, self._folder.state / "soft-boots"
+        count = int(count_file.read_text()) if count_file.exists() else 0
         if mark.exists():
             eventlog.write("planned_reboot_done", {"reason": mark.read_text(encoding="utf-8", errors="replace")})
+            if not self._owner.reboot_argv:
+                count += 1
+                self._disk.write(count_file, str(count).encode())
             self._disk.remove(mark)
+        return clock.soft_boot_id(real, count)
 
 
 def enrolment(options: Options, owner: DeviceFile) -> Enrolment:

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ringback.agent import processes, unix_http
 from ringback.agent.effects import Log
@@ -101,6 +102,7 @@ class Supervisor:
         self._units: dict[str, _Unit] = {}
         self._is_converging = False
         self._is_closed = False
+        self._may_start = True
         self._tidy_at_ms = 0
         self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -163,6 +165,12 @@ class Supervisor:
         """Stops every service in reverse order; nothing is started again until `converge`."""
         self.converge([], is_strict=False)
 
+    def end_workload(self) -> None:
+        """Stops every service for good: whatever else is in hand in another thread starts nothing any more."""
+        with self._lock:
+            self._may_start = False
+        self.stop_all()
+
     def reset_counts(self) -> None:
         """Counts restarts anew: a plane is about to change."""
         with self._lock:
@@ -186,7 +194,8 @@ class Supervisor:
         """Ends the watch. The services keep running."""
         self._is_closed = True
         self._wake()
-        self._thread.join(timeout=5)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
 
     # --- one service --------------------------------------------------------------------------------------------------
 
@@ -223,9 +232,11 @@ class Supervisor:
         with contextlib.suppress(FileNotFoundError):
             self.socket(launch.name).unlink()
         with self._lock:
+            if not self._may_start:
+                raise PortError("RB-AGENT-036", f"{launch.name} is not started: the agent ends its services")
             self._forget_process(unit)
             try:
-                with open(self.output(launch.name), "ab") as output:
+                with self._open_output(launch.name) as output:
                     child = subprocess.Popen(
                         launch.argv,
                         stdin=subprocess.DEVNULL,
@@ -241,6 +252,14 @@ class Supervisor:
             self._watch_over(unit, identity, child)
             self._write_pid_file(unit, identity)
         self._log("service_started", {"service": launch.name, "pid": child.pid})
+
+    def _open_output(self, name: str) -> BinaryIO:
+        """Opens a service's output for appending; on a full disk its output is worth less than its work."""
+        try:
+            return open(self.output(name), "ab")
+        except OSError as error:
+            self._log("output_lost", {"service": name, "error": error.strerror or ""})
+            return open(os.devnull, "ab")
 
     def _await_ready(self, unit: _Unit) -> None:
         name, deadline_ms = unit.launch.name, self._now_ms() + unit.launch.ready_ms
@@ -321,8 +340,10 @@ class Supervisor:
             "boot_id": self._boot_id,
         }
         aside = self._pid_file(f".{unit.launch.name}")
-        aside.write_text(json.dumps(record), encoding="ascii")
-        os.replace(aside, self._pid_file(unit.launch.name))
+        # On a full disk the marks in its environment are enough to know the service again.
+        with contextlib.suppress(OSError):
+            aside.write_text(json.dumps(record), encoding="ascii")
+            os.replace(aside, self._pid_file(unit.launch.name))
 
     def _leftovers(self) -> list[tuple[str, str, Identity]]:
         """Returns (service or process name, slot, identity) of what a former agent started, pid files first."""

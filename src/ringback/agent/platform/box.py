@@ -39,6 +39,8 @@ RELOAD_TIMEOUT_MS = 15_000
 """Loading a model of some 100 MB from an SD card takes several seconds."""
 SETTLE_TIMEOUT_S = 60.0
 BUNDLE_LIMIT_BYTES = 256 * 1024
+PLANNED_REBOOT = "planned-reboot"
+"""File whose presence at the next start says that the reboot was our own."""
 
 
 class Box:
@@ -247,8 +249,8 @@ class Box:
 
     def reboot(self, reason: str) -> None:
         """Marks the reboot as planned, stops the services in order and asks the owner's command for it."""
-        self._disk.write(self._state / "planned-reboot", reason.encode()[:200])
-        self._supervisor.stop_all()
+        self._disk.write(self._state / PLANNED_REBOOT, reason.encode()[:200])
+        self._supervisor.end_workload()
         self._log("reboot", {"reason": reason})
         if self._reboot_argv:
             with contextlib.suppress(OSError):
