@@ -10,7 +10,7 @@ this module.
 - An answer to an effect that is not waited for any more is ignored.
 - A disk that refuses keeps a deployment from going forward, and never from going back: every effect may be repeated,
   so a state that could not be written is worth less than a device that runs.
-- Time is the driver's monotonic clock. A jump is not time that passed: it counts as the wake-up that was asked for.
+- Time is the driver's monotonic clock. A jump is not time that passed.
 
 Never: performs an effect, reads a clock, or draws a random number.
 """
@@ -25,6 +25,8 @@ from ringback_kernel.vocabulary import BEFORE, REST, SAFE_MODE
 
 # Each start of the agent numbers its effects from here times the count of starts, so that no answer fits two effects.
 OPS_PER_START = 1048576
+# What a jump of the clock counts as.
+JUMP_COUNTS_MS = 1000
 _ANSWERS = (
     "fetch_done", "fetch_failed", "verify_done", "verify_failed", "stage_done", "stage_failed", "preflight_done",
     "preflight_failed", "activate_done", "activate_failed", "commit_done", "safe_mode_done",
@@ -157,13 +159,14 @@ class Core:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _advance(self, raw_ms: int) -> None:
-        """Move kernel time by what passed; by no more than was asked for when the clock jumped, and never back."""
+        """Move kernel time by what passed. A jump counts as a second: a trial may not end by it, and not hang by it."""
         passed_ms = raw_ms - self._raw_ms
-        most_ms = self.next_wakeup_ms() - self._raw_ms + self.limits.jump_ms
-        if passed_ms < 0 or passed_ms > most_ms:
+        due_ms = self.next_wakeup_ms() - self._raw_ms
+        if passed_ms < 0 or passed_ms > due_ms + self.limits.jump_ms:
             self._has_jumped = True
             self._say("clock_jumped", {"by_ms": passed_ms})
-            passed_ms = 0 if passed_ms < 0 else most_ms - self.limits.jump_ms
+            self.checkin.tell(self.now_ms)
+            passed_ms = min(due_ms, JUMP_COUNTS_MS)
         self.now_ms += passed_ms
         self._raw_ms = raw_ms
 

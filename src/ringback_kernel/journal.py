@@ -125,7 +125,7 @@ class Journal:
         new = [generation for generation in sorted(documents) if generation not in self.written]
         data = b"".join([self._document(generation, documents[generation]) for generation in new])
         self.seq += 1
-        data += record(STATE, self.seq, wire.canonical(state))
+        data += record(STATE, self.seq, wire.dumps(state))
         if self.must_switch or self.size + len(data) > self.max_bytes:
             self._switch(state, documents)
             return
@@ -143,7 +143,7 @@ class Journal:
         for generation in sorted(documents):
             data += self._document(generation, documents[generation])
         self.seq += 1
-        data += record(STATE, self.seq, wire.canonical(state))
+        data += record(STATE, self.seq, wire.dumps(state))
         self.storage.replace(other, data)
         self.current = other
         self.size = len(data)
@@ -160,6 +160,7 @@ class _File:
 
     def __init__(self, data: bytes):
         self.state: dict | None = None
+        self.payload = b""
         self.state_seq = 0
         self.seq = 0
         self.documents: dict = {}
@@ -178,6 +179,10 @@ class _File:
                 at = following
             else:
                 at = end
+        if self.payload:
+            # The newest alone is decoded: a state is whole by itself, and a small heap holds one.
+            self.state = json.loads(self.payload)
+        self.payload = b""
 
     def _header(self, data: bytes) -> int:
         if len(data) < _HEADER_BYTES or data[8:12] != _crc(data[:8]) or data[:4] != _MAGIC:
@@ -205,11 +210,8 @@ class _File:
         kind, seq, payload = found
         self.seq = max(self.seq, seq)
         if kind == STATE:
-            try:
-                self.state = json.loads(payload)
-                self.state_seq = seq
-            except ValueError:
-                return 0
+            self.payload = payload
+            self.state_seq = seq
         elif kind == DOCUMENT and len(payload) > 8:
             self.documents[struct.unpack("<Q", payload[:8])[0]] = payload[8:]
         return at + _RECORD_BYTES + len(payload) + _CRC_BYTES

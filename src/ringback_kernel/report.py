@@ -15,17 +15,17 @@ MAX_COMMANDS = 8
 
 
 def build(facts: dict, limit_bytes: int) -> bytes:
-    """Return the canonical body of a check-in.
+    """Return the body of a check-in.
 
     Args:
         facts: every field of the report as `core` collects it; "read" {name: int}, "trans" and "cmds" lists.
         limit_bytes: what does not fit is left out: readings first, then the older transitions, then commands.
     """
-    body = wire.canonical(facts)
+    body = wire.dumps(facts)
     for name in ("read", "bad", "trans", "cmds"):
         while len(body) > limit_bytes and facts.get(name):
             facts[name] = _half(facts[name])
-            body = wire.canonical(facts)
+            body = wire.dumps(facts)
     return body
 
 

@@ -80,5 +80,5 @@ ALL = {
     "bad_all": (bad_all, BACK),
     "drill": (drill, FORWARD),
     "refused": (refused, ("refused",)),
-    "mute": (mute, ("reverted", "failed")),
+    "mute": (mute, ("failed",)),
 }
