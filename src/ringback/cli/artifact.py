@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import base, find, ledger, options, words
+from ringback.cli import base, complete, find, ledger, options, words
 from ringback.cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def list_artifacts(session: Session, plane: str, limit: int) -> None:
 
 @group.register
 @command("show", examples=["ringback artifact show model/face/blazeface@1.1.0", "ringback artifact show 3f2a91bc"])
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=complete.artifacts)
 def show(session: Session, artifact: str) -> None:
     """Show an ARTIFACT, named by plane/name@version or by the beginning of its digest."""
     found = find.artifact(session.client, artifact)

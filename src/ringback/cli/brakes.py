@@ -8,13 +8,13 @@ Decides: what is shown before it is done. Never: what a brake reaches; the serve
 
 import click
 
-from ringback.cli import base, find, options, rollout_view, words
+from ringback.cli import base, complete, find, options, rollout_view, words
 from ringback.cli.session import Session, command
 from ringback.errors import NotFoundError
 
 
 @command("pause", examples=["ringback pause face-int8", "ringback pause face-int8 --reason 'looking at night scenes'"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @options.reason(default=options.BY_HAND)
 def pause(session: Session, rollout: str, reason: str) -> None:
     """Let a rollout not widen.
@@ -80,7 +80,7 @@ def stop(session: Session, *, where: str, reason: str, dry_run: bool, yes: bool)
         "ringback freeze 3f2a91bc --reason 'sees nobody at night' --yes",
     ],
 )
-@click.argument("artifact")
+@click.argument("artifact", shell_complete=complete.artifacts)
 @options.reason(default=options.BY_HAND)
 @options.dry_run
 @options.yes
@@ -129,7 +129,7 @@ def freeze(session: Session, artifact: str, *, reason: str, dry_run: bool, yes: 
         "ringback resume freeze-51c2",
     ],
 )
-@click.argument("brake", default="", metavar="[ROLLOUT|STOP|FREEZE]")
+@click.argument("brake", default="", metavar="[ROLLOUT|STOP|FREEZE]", shell_complete=complete.brakes)
 @options.where(text="Lift the stops that were set with this selector.")
 @options.reason(default=options.BY_HAND)
 def resume(session: Session, brake: str, where: str, reason: str) -> None:

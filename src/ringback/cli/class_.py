@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ringback.cli import base, options, words
+from ringback.cli import base, complete, options, words
 from ringback.cli.session import Session, command
 from ringback.cli.texts import class_text
 
@@ -55,7 +55,7 @@ def list_classes(session: Session, limit: int) -> None:
 
 @group.register
 @command("show", examples=["ringback class show rk3566-door"])
-@click.argument("device_class", metavar="CLASS")
+@click.argument("device_class", metavar="CLASS", shell_complete=complete.classes)
 def show(session: Session, device_class: str) -> None:
     """Show the newest version of a device class."""
     found = session.client.device_class(device_class)

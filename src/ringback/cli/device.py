@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import base, options, words
+from ringback.cli import base, complete, options, words
 from ringback.cli.session import Session, command
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def list_devices(session: Session, where: str, status: str, limit: int) -> None:
 
 @group.register
 @command("show", examples=["ringback device show box-7"])
-@click.argument("device")
+@click.argument("device", shell_complete=complete.devices)
 def show(session: Session, device: str) -> None:
     """Show one device: its planes, how its last deployment ended, its newest readings."""
     found = session.client.device(device)
@@ -90,7 +90,7 @@ def show(session: Session, device: str) -> None:
 
 @group.register
 @command("accept", examples=["ringback device accept box-7"])
-@click.argument("device")
+@click.argument("device", shell_complete=complete.devices)
 def accept(session: Session, device: str) -> None:
     """Let a device that has enrolled join the fleet."""
     found = session.client.accept_device(device)
@@ -103,7 +103,7 @@ def accept(session: Session, device: str) -> None:
 
 @group.register
 @command("revoke", examples=["ringback device revoke box-7 --yes"])
-@click.argument("device")
+@click.argument("device", shell_complete=complete.devices)
 @options.yes
 def revoke(session: Session, device: str, yes: bool) -> None:
     """Refuse everything a device asks from now on; it may enrol again with a new claim."""
@@ -125,7 +125,7 @@ def revoke(session: Session, device: str, yes: bool) -> None:
     "command",
     examples=["ringback device command box-7 bundle", "ringback device command box-7 restart inference --yes"],
 )
-@click.argument("device")
+@click.argument("device", shell_complete=complete.devices)
 @click.argument("kind", type=click.Choice(COMMANDS))
 @click.argument("arg", default="")
 @options.yes

@@ -44,7 +44,9 @@ def rollout_or_none(client: "Client", name: str) -> str | None:
     if of_release:
         return of_release[0].id
     begun = [each.id for each in known if each.id.startswith(name)]
-    if len(begun) > 1 and name not in begun:
+    if name in begun:
+        return name
+    if len(begun) > 1:
         raise ConflictError(
             "RB-CLI-031",
             f"{name} is the beginning of {len(begun)} rollouts, {begun[0]} and {begun[1]} among them",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import base, words
+from ringback.cli import base, complete, words
 from ringback.cli.exits import ExitCode, leave
 from ringback.cli.output import Screen
 from ringback.cli.session import Session, command
@@ -33,7 +33,13 @@ TRACKS_SHOWN = 12
     metavar="FILE",
     help="A release (YAML); - is stdin.",
 )
-@click.option("--release", default="", metavar="RELEASE", help="A release that the server has already.")
+@click.option(
+    "--release",
+    default="",
+    metavar="RELEASE",
+    shell_complete=complete.releases,
+    help="A release that the server has already.",
+)
 @click.option("--reason", default="", metavar="TEXT", help="The reason you would give at the start.")
 def plan(session: Session, file: Path | None, release: str, reason: str) -> None:
     """Show what a release would do to this fleet, and change nothing.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import artifact, find, options, pushes, successors
+from ringback.cli import artifact, complete, find, options, pushes, successors
 from ringback.cli.session import Session, command
 from ringback.errors import NotFoundError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("what", default="", metavar="[FILE|FOLDER|ARTIFACT]")
-@click.option("--to", "device", required=True, metavar="DEVICE", help="The device.")
+@click.option("--to", "device", required=True, metavar="DEVICE", help="The device.", shell_complete=complete.devices)
 @click.option("--plane", default="", metavar="PLANE", help="The plane of a FILE, where it is not plain.")
 @click.option("--version", default="", metavar="VERSION", help="Its version; without it the next one after the newest.")
 @click.option(

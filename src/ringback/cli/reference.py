@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import click
 
 from ringback.cli import group
+from ringback.cli.codes import MEANINGS
 from ringback.cli.exits import MEANING
 from ringback.cli.session import SHARED_NAMES
 
@@ -44,10 +45,21 @@ Without any of these it is the server on this machine, which takes a caller with
 """
 
 
+ERRORS = """\
+## Error codes
+
+What the server refuses has the server's code. These are the command's own.
+
+| code | means |
+|---|---|
+"""
+
+
 def document() -> str:
     """Return the whole page."""
     codes = "".join(f"| {int(code)} | {meaning} |\n" for code, meaning in MEANING.items())
-    return INTRODUCTION + codes + "\n## Commands\n\n" + "\n".join(_sections(group, ("ringback",)))
+    errors = "".join(f"| {code} | {meaning} |\n" for code, meaning in MEANINGS.items())
+    return f"{INTRODUCTION}{codes}\n{ERRORS}{errors}\n## Commands\n\n" + "\n".join(_sections(group, ("ringback",)))
 
 
 def commands(of: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ringback.cli import base, options, words
+from ringback.cli import base, complete, options, words
 from ringback.cli.session import Session, command
 from ringback.cli.texts import release_text, text_of
 
@@ -68,7 +68,7 @@ def list_releases(session: Session, limit: int) -> None:
 
 @group.register
 @command("show", examples=["ringback release show face-int8", "ringback release show face-int8 > face-int8.yaml"])
-@click.argument("release")
+@click.argument("release", shell_complete=complete.releases)
 def show(session: Session, release: str) -> None:
     """Print a release as its author wrote it."""
     found = session.client.release(release)

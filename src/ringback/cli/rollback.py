@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ringback.cli import base, find, options, pushes, rollout_view, words
+from ringback.cli import base, complete, find, options, pushes, rollout_view, words
 from ringback.cli.session import Session, command
 from ringback.errors import ConflictError, NotFoundError
 
@@ -26,7 +26,7 @@ UNTOUCHED = frozenset({"offered", "downloading", "refused", "withdrawn"})
         "ringback rollback box-7",
     ],
 )
-@click.argument("name", metavar="ROLLOUT|DEVICE")
+@click.argument("name", metavar="ROLLOUT|DEVICE", shell_complete=complete.rollouts_and_devices)
 @click.option("--plane", "planes", multiple=True, metavar="PLANE", help="Only these planes of a rollout; repeatable.")
 @options.reason(default=options.BY_HAND)
 @options.timeout("10min")

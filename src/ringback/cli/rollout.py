@@ -7,7 +7,7 @@ import time
 
 import click
 
-from ringback.cli import base, find, options, rollout_view, story
+from ringback.cli import base, complete, find, options, rollout_view, story
 from ringback.cli.exits import ExitCode, leave
 from ringback.cli.session import Session, command
 
@@ -22,7 +22,7 @@ LOOK_EVERY_S = 0.5
     "start",
     examples=["ringback rollout start face-int8", "ringback rollout start face-int8 --reason 'fixes night scenes'"],
 )
-@click.argument("release")
+@click.argument("release", shell_complete=complete.releases)
 @options.reason(default="")
 def start(session: Session, release: str, reason: str) -> None:
     """Start to roll out a registered RELEASE, ring by ring.
@@ -59,7 +59,7 @@ def list_rollouts(session: Session, limit: int) -> None:
 
 @group.register
 @command("show", examples=["ringback rollout show face-int8", "ringback rollout show 0191d3a0 --json"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 def show(session: Session, rollout: str) -> None:
     """Show a ROLLOUT: where it stands and why, its rings, its evidence, its planes.
 
@@ -76,7 +76,7 @@ def show(session: Session, rollout: str) -> None:
 
 @group.register
 @command("explain", examples=["ringback rollout explain face-int8"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 def explain(session: Session, rollout: str) -> None:
     """Say why a ROLLOUT is where it is, and what would let it go on."""
     found = session.client.rollout(find.rollout(session.client, rollout))
@@ -101,7 +101,7 @@ def explain(session: Session, rollout: str) -> None:
     "watch",
     examples=["ringback rollout watch face-int8", "ringback rollout watch face-int8 --until canary --timeout 1h"],
 )
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @click.option("--until", default="", metavar="STATE", help="Also end in this state; without it, when full is covered.")
 @options.timeout("7d")
 def watch(session: Session, rollout: str, until: str, timeout_ms: int) -> None:
@@ -133,7 +133,7 @@ def watch(session: Session, rollout: str, until: str, timeout_ms: int) -> None:
 
 @group.register
 @command("decisions", examples=["ringback rollout decisions face-int8"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @options.limit
 def decisions(session: Session, rollout: str, limit: int) -> None:
     """List what was decided about a ROLLOUT, by whom and why, oldest first."""
@@ -155,7 +155,7 @@ def decisions(session: Session, rollout: str, limit: int) -> None:
     "deployments",
     examples=["ringback rollout deployments face-int8", "ringback rollout deployments face-int8 --outcome fell-back"],
 )
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @click.option(
     "--outcome", default="", metavar="OUTCOME", help="Only those with this outcome, such as failed or silent."
 )
@@ -179,7 +179,7 @@ def deployments(session: Session, rollout: str, outcome: str, limit: int) -> Non
 
 @group.register
 @command("approve", examples=["ringback rollout approve face-int8 --reason 'seen on the bench'"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @options.reason()
 def approve(session: Session, rollout: str, reason: str) -> None:
     """Say yes to what a ROLLOUT waits for: a ring, or full without a certificate. Stays on record."""
@@ -188,7 +188,7 @@ def approve(session: Session, rollout: str, reason: str) -> None:
 
 @group.register
 @command("close", examples=["ringback rollout close face-int8 --reason 'RB-1412: the calibration set was wrong'"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @options.reason()
 def close(session: Session, rollout: str, reason: str) -> None:
     """Close the case of a ROLLOUT that was taken back, saying what was found."""
@@ -197,7 +197,7 @@ def close(session: Session, rollout: str, reason: str) -> None:
 
 @group.register
 @command("cancel", examples=["ringback rollout cancel face-int8 --reason 'superseded' --yes"])
-@click.argument("rollout")
+@click.argument("rollout", shell_complete=complete.rollouts)
 @options.reason()
 @options.yes
 def cancel(session: Session, rollout: str, reason: str, yes: bool) -> None:

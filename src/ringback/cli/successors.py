@@ -146,7 +146,7 @@ def _model(
 
     old = checked(before, workspace / "before")
     app, app_dir = _app(session, device, wish.app, workspace)
-    _download(session, old)
+    download(session, old)
     return successor(
         file,
         old,
@@ -188,7 +188,7 @@ def _running_app(session: "Session", device: "Device") -> "Artifact | None":
     return None
 
 
-def _download(session: "Session", package: "Package") -> None:
+def download(session: "Session", package: "Package") -> None:
     """Fetch what the next version keeps: everything but the model itself. Every file is hashed on arrival."""
     from ringback.publisher.manifest import measure_file
 

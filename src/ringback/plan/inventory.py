@@ -196,7 +196,7 @@ def why_nobody(devices: Iterable[DeviceFacts], targets: Targets, families: Mappi
             if len(seen.setdefault(key, Counter())) < 1000:  # a label with a million values explains nothing
                 seen[key][value] += 1
     if not classes:
-        return "there are no devices yet; enrol one with: ringback device claim"
+        return "there are no devices yet; enrol one with: ringback claim create"
     missing = [name for name in targets.classes if name not in classes]
     if missing and len(missing) == len(targets.classes):
         return f"no device has the class {', '.join(missing)}; devices have: {', '.join(sorted(classes))}"

@@ -178,7 +178,7 @@ def track_for(
     device_class = catalog.classes.get(class_id)
     if device_class is None:
         what = f"nobody registered the class {class_id}"
-        return Blocked((Cause(UNKNOWN_CLASS, what, "are", "of it", "register it: ringback class add", ""),))
+        return Blocked((Cause(UNKNOWN_CLASS, what, "are", "of it", "register it with: ringback class create", ""),))
     found = route(device_class, running, wanted, catalog, kept=kept)
     if isinstance(found, Track) and not wanted.goal:
         return Track(class_id, running, (Hop(running, running, (), EMPTY, is_via=False, doors=(), cost_ms=0),))

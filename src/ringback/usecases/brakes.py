@@ -102,7 +102,7 @@ def lift_stop(fleet: Fleet, stop_id: str) -> Outcome[StopRow]:
     """
     row = fleet.stops.get(stop_id)
     if row is None:
-        raise NotFoundError("RB-STOP-001", f"no stop {stop_id[:64]!r} here", hint="ringback stop --list")
+        raise NotFoundError("RB-STOP-001", f"no stop {stop_id[:64]!r} here", hint="see: ringback status")
     return Outcome((Delete(row),), row)
 
 
@@ -147,5 +147,5 @@ def unfreeze(fleet: Fleet, freeze_id: str) -> Outcome[FreezeRow]:
     """
     row = fleet.freezes.get(freeze_id)
     if row is None:
-        raise NotFoundError("RB-FREEZE-001", f"no freeze {freeze_id[:64]!r} here", hint="ringback freeze --list")
+        raise NotFoundError("RB-FREEZE-001", f"no freeze {freeze_id[:64]!r} here", hint="see: ringback status")
     return Outcome((Delete(row),), row)

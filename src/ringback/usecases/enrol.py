@@ -103,7 +103,7 @@ def enrol(
         raise NotAllowedError(
             "RB-ENROL-004",
             "the claim is unknown, used up or expired",
-            hint="ringback device claim makes a new one",
+            hint="make a new one with: ringback claim create",
         )
     pairs = _checked_labels(labels)
     if not _SERIAL.fullmatch(serial) or not _ID.fullmatch(class_id):

@@ -138,7 +138,7 @@ def _check_home(catalog: Catalog, artifact: Artifact) -> None:
             raise InputError(
                 "RB-ARTIFACT-003",
                 f"{artifact.ref} is for the class {class_id}, which nobody registered",
-                hint=did_you_mean(class_id, catalog.classes) or "ringback class add",
+                hint=did_you_mean(class_id, catalog.classes) or "register it with: ringback class create",
             )
         plane = device_class.plane(artifact.plane)
         if plane is None or plane.kind != artifact.kind:

@@ -108,7 +108,7 @@ def push_back(
     """
     pushed = fleet.orders.get(push_id)
     if pushed is None or pushed.kind != "push":
-        raise NotFoundError("RB-PUSH-001", f"no push {push_id[:64]!r} here", hint="ringback push --list")
+        raise NotFoundError("RB-PUSH-001", f"no push {push_id[:64]!r} here", hint="see: ringback status")
     device = device_named(fleet, pushed.device_id)
     if len(pushed.before) < len(pushed.goal):
         raise ConflictError(

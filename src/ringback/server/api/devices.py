@@ -114,7 +114,7 @@ async def _push_state(call: Call) -> models.Push:
     fleet, push_id = call.context.fleet, call.path["push_id"]
     row = fleet.orders.get(push_id)
     if row is None:
-        raise NotFoundError("RB-PUSH-001", f"no push {push_id[:64]!r} here", hint="ringback push --list")
+        raise NotFoundError("RB-PUSH-001", f"no push {push_id[:64]!r} here", hint="see: ringback status")
     return shown.push(fleet, row)
 
 
