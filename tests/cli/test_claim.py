@@ -11,7 +11,8 @@ def test_a_claim_is_shown_once_and_says_what_to_type_next(ringback, address):
     assert facts["joins"].strip() == "when accepted"
     token = facts["token"].strip()
     assert result.stderr == (
-        f"The token is not shown again.\nnext: ringback agent run --server {address} --claim {token}\n"
+        "The token is not shown again.\n"
+        f"next: ringback agent run --state ./box --server {address} --claim {token} --serial SERIAL --class CLASS\n"
     )
 
 

@@ -42,7 +42,10 @@ def create(session: Session, uses: int, lifetime_ms: int, auto_accept: bool | No
         ]
     )
     screen.say("The token is not shown again.")
-    screen.next(f"ringback agent run --server {session.settings.server} --claim {claim.token}")
+    screen.next(
+        f"ringback agent run --state ./box --server {session.settings.server} --claim {claim.token} "
+        "--serial SERIAL --class CLASS"
+    )
 
 
 @group.register
