@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from ringback.sim.esp32.command import command as esp32
+
 
 @click.group(name="sim", context_settings={"help_option_names": ["-h", "--help"]})
 def command() -> None:
@@ -20,3 +22,6 @@ def fleet(file: Path) -> None:
     from ringback.sim.fleet import run
 
     run(file)
+
+
+command.add_command(esp32)
