@@ -207,8 +207,8 @@ def _pause_ms(tx, verdict: str) -> int:
     at the pace of their rules all the same: strikes are meant to outlast what is passing.
     """
     if verdict == WAITING and not tx.memory.strikes:
-        return min(tx.hand.every_ms, max(FIRST_PAUSE_MS, (tx.now_ms - tx.step_ms) // 2))
-    return tx.hand.every_ms
+        return int(min(tx.hand.every_ms, max(FIRST_PAUSE_MS, (tx.now_ms - tx.step_ms) // 2)))
+    return int(tx.hand.every_ms)
 
 
 def _cured(tx) -> bool:

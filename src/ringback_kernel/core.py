@@ -15,7 +15,7 @@ this module.
 Never: performs an effect, reads a clock, or draws a random number.
 """
 
-from ringback_kernel import commands, desired, errors, journal, report, transaction, verify, wire
+from ringback_kernel import commands, errors, journal, report, transaction, wanted, wire
 from ringback_kernel import limits as limits_of
 from ringback_kernel import tx as state
 from ringback_kernel.checkin import Checkin
@@ -44,14 +44,14 @@ class Core:
             a dict {scheme: callable}.
         limits: from `limits`; those of a Linux box when None.
 
-    Raises WireError or VerifyError when the pinned root can't be used.
+    A pinned root that can't be used shows when the first document comes: it is refused, and the report says why.
     """
 
     def __init__(self, storage, identity: dict, verifier, limits=None):
         self.identity = identity
         self.limits = limits if limits is not None else limits_of.Limits()
-        verifiers = verifier if isinstance(verifier, dict) else {verify.ECDSA_P256: verifier}
-        self.trust = verify.Trust(identity["root"], verifiers)
+        self.verifiers = verifier if isinstance(verifier, dict) else {"ecdsa-sha2-nistp256": verifier}
+        self.trust = _later()
         self.journal = journal.Journal(storage, self.limits.journal_bytes)
         self.checkin = Checkin(identity["device"], self.limits)
         self.rounds = Rounds(self.limits)
@@ -152,6 +152,10 @@ class Core:
         facts["journal"] = self.condition
         return facts
 
+    def forget(self) -> None:
+        """Drop what only the next document needs: a small device unloads `verify`, `desired` and `constraints` then."""
+        self.trust = _later()
+
     def wants_workload(self) -> bool:
         """Say whether the workload should run; a driver asks before it starts services by itself."""
         return self.tx.safe == ""
@@ -217,9 +221,9 @@ class Core:
 
     def _write(self, tx) -> bool:
         documents = {}
-        for wanted in (tx.hand, tx.newest, tx.base):
-            if wanted is not None and wanted.signed:
-                documents[wanted.gen] = wanted.signed
+        for document in (tx.hand, tx.newest, tx.base):
+            if document is not None and document.signed:
+                documents[document.gen] = document.signed
         try:
             self.journal.write(tx.to_obj(), documents)
         except OSError as error:
@@ -243,6 +247,8 @@ class Core:
 
     def _attach(self, tx, documents: dict) -> None:
         """Give the state its desired states back."""
+        from ringback_kernel import desired
+
         found = {}
         for number in (tx.gen, tx.hand_gen, tx.base_gen):
             if number in documents and number not in found:
@@ -253,7 +259,7 @@ class Core:
         if tx.hand is None and tx.is_busy:
             # Only a damaged journal comes here. What was changed is known, so it can be taken back.
             self._say("document_lost", {"gen": tx.hand_gen})
-            tx.hand = desired.lost(tx.hand_gen, tx.base or tx.newest)
+            tx.hand = wanted.lost(tx.hand_gen, tx.base or tx.newest)
             if tx.phase in BEFORE:
                 tx.phase, tx.step, tx.deploy = "idle", "", None
             else:
@@ -296,6 +302,8 @@ class Core:
 
     def _accept(self, body: bytes, utc_ms: int) -> None:
         """Take a newer desired state, or say why not."""
+        from ringback_kernel import desired, verify
+
         tx = self.tx
         signed = tx.newest.signed if tx.newest is not None else b""
         known_ms = max(self._utc_now(utc_ms), tx.issued_ms)
@@ -303,17 +311,19 @@ class Core:
             self.identity["device"], self.identity["tenant"], generation=self._have(), signed=signed, utc_ms=known_ms
         )
         try:
+            if self.trust is None:
+                self.trust = verify.Trust(self.identity["root"], self.verifiers)
             found = verify.director(body, self.trust, expected, self.limits.document_bytes)
             if found is None:
                 return
-            wanted = desired.read(found[0], found[1], self.identity["class"])
-            desired.check_floors(wanted, tx.floors)
+            document = desired.read(found[0], found[1], self.identity["class"])
+            desired.check_floors(document, tx.floors)
         except KernelError as error:
             self.rejected = {"code": error.code, "text": wire.clean(error.text)}
             self._say("rejected", self.rejected)
             return
         self.rejected = None
-        self._step("desired", {"doc": wanted})
+        self._step("desired", {"doc": document})
 
     def _have(self) -> int:
         """Return the generation this device has; one less when its bytes were lost, so that it comes again."""
@@ -368,8 +378,8 @@ class Core:
             self.checkin.tell(self.now_ms)
 
     def _start_round(self) -> bool:
-        wanted = self.tx.newest
-        if self.tx.phase not in REST or wanted is None or not wanted.rules:
+        newest = self.tx.newest
+        if self.tx.phase not in REST or newest is None or not newest.rules:
             self.rounds.stop()
             return False
         if self.rounds.at_ms is not None and self.rounds.at_ms > self.now_ms:
@@ -439,7 +449,7 @@ class Core:
             "seq": number,
             "up_ms": self._raw_ms,
             "have": self._have(),
-            "root": self.trust.version,
+            "root": _root_version(self.identity["root"]),
             "state": tx.phase,
             "deploy": deploy,
             "planes": {plane: [tx.running[plane][0], wire.clean(tx.running[plane][1], 64)] for plane in tx.running},
@@ -461,3 +471,14 @@ def _may_go_on(old, new, kind: str) -> bool:
     if kind == "boot" or new.phase in ("trial", "reverting", "reverted", SAFE_MODE):
         return True
     return new.phase == old.phase and new.phase in REST
+
+
+def _later():
+    """Stand for an object that is made when it is needed. Untyped on purpose: where it is used, it is there."""
+
+
+def _root_version(root: bytes) -> int:
+    """Return the version of a canonical root file: its last key, so that a report needs no parser."""
+    at = root.rfind(b'"version":')
+    digits = root[at + 10 : root.find(b"}", at)]
+    return int(digits) if at >= 0 and digits.isdigit() else 0

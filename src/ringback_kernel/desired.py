@@ -14,9 +14,10 @@ Source: docs/reference/kernel.md (fields); TUF specification 1.0, section 4.5.
 import binascii
 import hashlib
 
-from ringback_kernel import errors, gates, wire
+from ringback_kernel import errors, wire
 from ringback_kernel.errors import DesiredError, VerifyError
 from ringback_kernel.vocabulary import OPERATORS, PROBES, REQUIRED, WANTED
+from ringback_kernel.wanted import Desired
 
 MAX_PLANES = 16
 MAX_RULES = 64
@@ -28,36 +29,6 @@ MAX_STRIKES = 100
 MAX_WINDOW_MS = 43200000
 # Faster than this is a busy loop on any board.
 MIN_EVERY_MS = 20
-
-
-class Desired:
-    """One desired state.
-
-    Attributes:
-        gen: generation, its TUF version. release, rollout: ids, "" for none. attempt: rises when a failed try may be
-        repeated.
-        targets: {plane: {"plane", "name", "digest", "length", "bytes", "version", "epoch", "requires"}}.
-        order: [[plane, ...], ...] activation groups. rules: health rules with every field set.
-        trial_ms, hold_ms, every_ms, uplink_ms: windows of the trial; uplink_ms 0 switches the uplink rule off.
-        ladder: [(planes, {plane: digest or ""}), ...]. first: {plane: index into ladder}.
-        drill_rule: id of the rule to fail once, or "". frozen: [(plane, digest), ...]. paused, safe_mode: bool.
-        commands: [(id, kind, arg), ...] by rising id. issued_ms: UTC. key: 16 hex digits. signed: the bytes.
-    """
-
-    def __init__(self, gen: int, signed: bytes):
-        self.gen = gen
-        self.signed = signed
-        self.release = self.rollout = self.drill_rule = self.key = ""
-        self.attempt = self.issued_ms = 0
-        self.trial_ms = self.hold_ms = self.every_ms = self.uplink_ms = 0
-        self.targets: dict = {}
-        self.first: dict = {}
-        self.order: list = []
-        self.rules: list = []
-        self.ladder: list = []
-        self.frozen: list = []
-        self.commands: list = []
-        self.paused = self.safe_mode = False
 
 
 def parse(signed: bytes, device_class: str) -> Desired:
@@ -99,18 +70,6 @@ def read(signed: bytes, document: dict, device_class: str) -> Desired:
     return wanted
 
 
-def lost(gen: int, like) -> Desired:
-    """Return what stands in for a desired state whose bytes are gone: no ladder but the whole way back, rules of
-    another.
-    """
-    wanted = Desired(gen, b"")
-    wanted.key = "lost"
-    wanted.rules = like.rules if like is not None else []
-    wanted.every_ms = 1000
-    wanted.trial_ms = 60000
-    return wanted
-
-
 def check_floors(wanted: Desired, floors: dict) -> None:
     """Return when no target is below its plane's epoch floor. Raises VerifyError RB-VERIFY-010."""
     for plane in wanted.targets:
@@ -118,22 +77,6 @@ def check_floors(wanted: Desired, floors: dict) -> None:
         if epoch < floors.get(plane, 0):
             found = "plane %s: epoch %d, floor %d" % (plane, epoch, floors[plane])
             raise VerifyError(errors.VERIFY_EPOCH, found)
-
-
-def drill_of(wanted: Desired):
-    """Return the rule that the drill makes fail, or None."""
-    for rule in wanted.rules:
-        if rule["id"] == wanted.drill_rule:
-            return rule
-    return None
-
-
-def has_proof(wanted: Desired) -> bool:
-    """Say whether any required rule is judged in the trial: without one, nothing could confirm a deployment."""
-    for rule in gates.at_stage(wanted.rules, "trial"):
-        if rule["level"] == REQUIRED:
-            return True
-    return False
 
 
 def _bad(field: str, expected: str, code: str = errors.DESIRED_FIELD) -> DesiredError:

@@ -9,7 +9,7 @@
   there, so it costs little).
 """
 
-from ringback_kernel import constraints, errors, gates, rest, trial
+from ringback_kernel import errors, gates, rest, trial
 from ringback_kernel import tx as state
 from ringback_kernel.vocabulary import ANNOUNCED, FAIL, OUT_FAILED, PASS, PREFLIGHT, STAGED, VERIFIED
 
@@ -198,10 +198,12 @@ def _hold(tx) -> None:
 
 def _first_broken(tx):
     """Return the first constraint that a set on the way breaks, or None. The sets are what runs after each group."""
+    from ringback_kernel import constraints
+
     versions = {plane: tx.running[plane][1] for plane in tx.running}
     requires = {plane: _requires(tx, plane) for plane in tx.running}
     for plane in tx.changed:
-        for key, text, found in _unmet_by_old(tx, plane, versions):
+        for key, text, found in constraints.unmet(_stepping_stone(tx, plane), versions, {}):
             return _requires_cause(plane, key, text, found)
     for group in tx.hand.order:
         for plane in group:
@@ -224,13 +226,10 @@ def _requires(tx, plane: str):
     return found[2] if len(found) > 2 else {}
 
 
-def _unmet_by_old(tx, plane: str, versions: dict) -> list:
-    """Return what an artifact requires of the version it replaces and does not find (a stepping stone in between)."""
+def _stepping_stone(tx, plane: str) -> dict:
+    """Return what a new artifact requires of the version it replaces (a stepping stone in between), if there is one."""
     text = tx.hand.targets[plane]["requires"].get(plane)
-    old = versions.get(plane)
-    if text is None or old is None or constraints.satisfies(text, old):
-        return []
-    return [(plane, text, old)]
+    return {plane: text} if text is not None and plane in tx.running else {}
 
 
 def _requires_cause(plane: str, key: str, text: str, found) -> dict:

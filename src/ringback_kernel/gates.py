@@ -135,3 +135,19 @@ def drilled(rule: dict, readings: list) -> list:
     replaced.update(found)
     replaced["values"] = values
     return [replaced if reading is found else reading for reading in readings]
+
+
+def named(rules: list, name: str):
+    """Return the rule with this id, or None."""
+    for rule in rules:
+        if rule["id"] == name:
+            return rule
+    return None
+
+
+def has_proof(rules: list) -> bool:
+    """Say whether any required rule is judged in the trial: without one, nothing could confirm a deployment."""
+    for rule in at_stage(rules, "trial"):
+        if rule["level"] == REQUIRED:
+            return True
+    return False

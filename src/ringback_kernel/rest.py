@@ -8,7 +8,7 @@ safe mode.
 - The way back must lead from the wanted set to exactly what runs now, or nothing starts.
 """
 
-from ringback_kernel import desired, errors
+from ringback_kernel import errors, gates
 from ringback_kernel import tx as state
 from ringback_kernel.vocabulary import (
     CONFIRMED,
@@ -289,7 +289,7 @@ def _objection(tx, wanted):
             planes = sorted(digests)
             text = "%s failed at attempt %d with %s" % (", ".join(planes), attempt, code)
             return state.cause(errors.TX_FAILED_BEFORE, text, plane=planes[0])
-    if not desired.has_proof(wanted):
+    if not gates.has_proof(wanted.rules):
         return state.cause(errors.TX_NO_PROOF, "no required rule is judged in the trial")
     return _stale(tx, wanted)
 

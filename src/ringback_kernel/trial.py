@@ -9,7 +9,7 @@
 - The way back is never deleted here: the backends are told to tidy up only after the end is written down.
 """
 
-from ringback_kernel import back, desired, errors, gates, planes, rest
+from ringback_kernel import back, errors, gates, planes, rest
 from ringback_kernel import tx as state
 from ringback_kernel.vocabulary import ACTIVATING, CONFIRMED, FAIL, FORWARD, OUT_CONFIRMED, PASS, REVERTING, TRIAL
 
@@ -209,7 +209,7 @@ def on_probe_done(tx, obj):
 
 def _drilled(tx, readings: list) -> list:
     """Return the readings, with the drilled rule's made to fail until the drill has been noticed once."""
-    rule = desired.drill_of(tx.hand)
+    rule = gates.named(tx.hand.rules, tx.hand.drill_rule)
     if rule is None or tx.drilled == tx.key:
         return readings
     changed = gates.drilled(rule, readings)

@@ -2,7 +2,7 @@
 
 Decides nothing; the handlers do. Two kinds of fields:
 
-- durable ones (DURABLE) travel through the journal as JSON, only where they differ from their default. A field this
+- durable ones (`Durable`) travel through the journal as JSON, only where they differ from their default. A field this
   version does not know is kept and written again, because the keeper may start the older agent on the newer journal.
 - passing ones are about this run of the agent: timers, the answer that is waited for, readings.
 
@@ -12,12 +12,6 @@ Handlers never change a list or dict in place: they put a new one, so that a cop
 from ringback_kernel import wire
 from ringback_kernel.vocabulary import IDLE, REST, SAFE_MODE
 
-# What the journal keeps, in no order. Everything else is about this run of the agent only.
-DURABLE = (
-    "phase step n trans starts boot_id planned gen hand_gen base_gen issued_ms deploy key done_key drilled outage "
-    "changed group rung cause moves boots retries elapsed_ms entered had_uplink heard_in_trial detect_ms outcome "
-    "acked failed confirmed previous floors safe cmds cmd_hi"
-).split()
 KEPT_MOVES = 16
 
 
@@ -34,15 +28,10 @@ def _later():
     """Stand for an object that the core puts in later. Untyped on purpose: where it is used, it is there."""
 
 
-class Tx:
-    """One state; `_durable` and `_passing` list its fields."""
+class Durable:
+    """What the journal keeps."""
 
-    def __init__(self):
-        self.unknown = {}
-        self._durable()
-        self._passing()
-
-    def _durable(self) -> None:
+    def __init__(self) -> None:
         self.phase = IDLE
         self.step = ""  # which of a phase's effects is under way
         self.n = 0  # transitions ever
@@ -60,6 +49,7 @@ class Tx:
         self.drilled = ""  # key of the deployment whose drill was run
         self.outage = ""  # key of the deployment that an outage took back once
         self.changed: dict = {}  # {plane: [old digest or "", new digest]}
+        self.doubt: tuple = ()  # planes that a failed activation left nobody knows where
         self.group = 0
         self.rung = -1
         self.cause: dict | None = None  # why it goes back
@@ -81,13 +71,21 @@ class Tx:
         self.cmds: tuple = ()  # [id, state]
         self.cmd_hi = 0
 
-    def _passing(self) -> None:
+
+DURABLE = tuple(Durable().__dict__)
+
+
+class Tx(Durable):
+    """One state: what the journal keeps, what it kept of a newer agent's, and what is about this run only."""
+
+    def __init__(self) -> None:
+        Durable.__init__(self)
+        self.unknown: dict = {}
         self.env = _later()  # Env
         self.hand = _later()
         self.newest = _later()
         self.base = _later()
         self.running: dict = {}  # {plane: [digest, version, requires]}
-        self.doubt: tuple = ()  # planes that a failed activation left nobody knows where
         self.now_ms = 0
         self.event = ""
         self.op = 0  # of the effect whose answer is waited for
@@ -121,7 +119,7 @@ class Tx:
         """Return what the journal keeps."""
         obj = {}
         obj.update(self.unknown)
-        blank = Tx()
+        blank = Durable()
         for name in DURABLE:
             value = getattr(self, name)
             if value != getattr(blank, name):

@@ -23,7 +23,7 @@ from ringback.plan.route import Wanted, route
 from ringback.plan.track import Hop, Track
 from ringback.spec.canonical import encode
 from ringback.spec.rules import HealthRule
-from ringback_kernel import desired
+from ringback_kernel import desired, gates
 from tests.plan.fleet import SENSOR, class_of, planes
 from tests.plan.scene import APP_11, CATALOG, CONFIG_2, FACE_1, FACE_2, OLD
 
@@ -123,7 +123,7 @@ def test_a_device_reads_the_document_as_it_was_meant() -> None:
     assert read.commands == [(3, "restart", "camera")]
     assert (read.paused, read.safe_mode) == (True, False)
     assert (read.trial_ms, read.hold_ms, read.every_ms, read.uplink_ms) == (8_000, 1_000, 10_000, 120_000)
-    assert desired.has_proof(read)
+    assert gates.has_proof(read.rules)
 
 
 def test_an_overlay_reaches_the_document_and_makes_a_new_generation() -> None:

@@ -1,6 +1,6 @@
 """The trial and its windows: what confirms, what turns round, and what restarts do to it. Runs on both interpreters."""
 
-from ringback_kernel import back, desired, gates, tx
+from ringback_kernel import back, gates, tx, wanted
 from tests.kernel.both import world as w
 
 
@@ -242,7 +242,7 @@ def test_trial_ends_without_the_server_when_the_uplink_rule_is_off():
 
 def test_way_back_reads_again_soon_only_while_evidence_is_missing():
     state = tx.Tx()
-    state.hand = desired.Desired(1, b"")
+    state.hand = wanted.Desired(1, b"")
     state.hand.every_ms = 5000
     state.memory = gates.Memory(0)
     state.step_ms = 1000
