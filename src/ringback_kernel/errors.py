@@ -45,7 +45,6 @@ DESIRED_MANY = "RB-DESIRED-006"  # more entries than a device accepts
 
 CONSTRAINT_VERSION = "RB-CONSTRAINT-001"  # text that is no version
 CONSTRAINT_TEXT = "RB-CONSTRAINT-002"  # text that is no constraint
-CONSTRAINT_KIND = "RB-CONSTRAINT-003"  # a constraint that can't be compared with what was found
 
 GOLDEN_SET = "RB-GOLDEN-001"  # a golden set that can't be read
 

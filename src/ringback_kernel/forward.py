@@ -53,14 +53,26 @@ def on_unheard(tx, obj):
 
 
 def on_failed(tx, obj):
-    """A step found that this deployment can't be activated here."""
-    cause = state.cause(obj["code"], obj.get("text", ""), plane=obj.get("plane"))
-    rest.refuse(tx, cause, remember=True)
+    """A step failed: again after a while if that can help (no room, no service), else this device can't activate it."""
+    if obj.get("retry"):
+        _retry_later(tx, obj)
+    else:
+        rest.refuse(tx, state.cause(obj["code"], obj.get("text", ""), plane=obj.get("plane")), remember=True)
+
+
+def _retry_later(tx, obj) -> None:
+    tx.retries += 1
+    if tx.retries > tx.env.limits.fetch_retries:
+        text = "given up after %d tries, last %s %s" % (tx.retries, obj["code"], obj.get("text", ""))
+        rest.failed_download(tx, state.cause(errors.TX_FETCH, text))
+        return
+    tx.enter("backoff")
+    tx.wait(backoff_ms(tx.retries, tx.env.limits.backoff_max_ms))
 
 
 def on_step_timeout(tx, obj):
-    """A step got no answer: ask again a few times."""
-    if _tries_again(tx):
+    """A step got no answer, or it is time to try again: ask again a few times."""
+    if tx.step == "backoff" or _tries_again(tx):
         tx.enter("stage")
         tx.emit("stage", {"artifacts": rest.artifacts(tx)})
         tx.wait(tx.env.limits.stage_ms)
@@ -80,7 +92,6 @@ def _tries_again(tx) -> bool:
 
 def on_fetch_done(tx, obj):
     """Everything is here; have it verified from the disk."""
-    tx.retries = 0
     _verify(tx)
 
 
@@ -88,20 +99,6 @@ def _verify(tx) -> None:
     tx.enter("verify")
     tx.emit("verify", {"artifacts": rest.artifacts(tx)})
     tx.wait(tx.env.limits.verify_ms)
-
-
-def on_fetch_failed(tx, obj):
-    """A download failed: again after a while if that can help, else refuse."""
-    if not obj.get("retry"):
-        rest.refuse(tx, state.cause(obj["code"], obj.get("text", ""), plane=obj.get("plane")), remember=True)
-        return
-    tx.retries += 1
-    if tx.retries > tx.env.limits.fetch_retries:
-        text = "given up after %d tries, last %s %s" % (tx.retries, obj["code"], obj.get("text", ""))
-        rest.failed_download(tx, state.cause(errors.TX_FETCH, text))
-        return
-    tx.enter("backoff")
-    tx.wait(backoff_ms(tx.retries, tx.env.limits.backoff_max_ms))
 
 
 def backoff_ms(failures: int, most_ms: int) -> int:
@@ -117,7 +114,7 @@ def on_fetch_timeout(tx, obj):
     elif tx.step == "backoff":
         rest.start_fetch(tx)
     else:
-        on_fetch_failed(tx, {"code": errors.TX_STEP_TIME, "text": "no answer", "retry": True})
+        _retry_later(tx, {"code": errors.TX_STEP_TIME, "text": "no answer"})
 
 
 def on_verify_done(tx, obj):
@@ -271,7 +268,7 @@ def on_preflight_done(tx, obj):
 
 def on_preflight_timeout(tx, obj):
     """Time for another round, or an answer that never came."""
-    if tx.step == "again" or _tries_again(tx):
+    if tx.step in ("again", "backoff") or _tries_again(tx):
         _preflight(tx)
 
 

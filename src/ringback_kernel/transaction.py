@@ -65,7 +65,7 @@ TABLE = (
     ((FETCHING, VERIFIED, PREFLIGHT), "heard", rest.note_heard, ()),
     (BEFORE, "unheard", forward.on_unheard, ()),
     ((FETCHING,), "fetch_done", forward.on_fetch_done, ()),
-    ((FETCHING,), "fetch_failed", forward.on_fetch_failed, _WITHDRAWN),
+    ((FETCHING,), "fetch_failed", forward.on_failed, _WITHDRAWN),
     ((FETCHING,), "verify_done", forward.on_verify_done, _WITHDRAWN + (VERIFIED,)),
     ((FETCHING,), "verify_failed", forward.on_failed, _WITHDRAWN),
     ((FETCHING,), "timeout", forward.on_fetch_timeout, _WITHDRAWN),

@@ -133,3 +133,20 @@ def test_crash_loop_before_the_activation_is_refused():
     for _ in range(9):
         world.power_cut()
     assert world.core.tx.phase == "refused" and world.core.tx.outcome["code"] == "RB-TX-024"
+
+
+def test_step_that_lacked_room_is_tried_again_and_blames_nobody():
+    for effect in ("verify", "stage", "preflight"):
+        world = w.world()
+        world.failing[effect] = [
+            {"code": "RB-AGENT-024", "text": "no room", "retry": True, "full": True} for _ in range(3)
+        ]
+        world.server.offer(w.release(1, w.OLD, CONFIG))
+        assert world.run(60000, until="confirmed"), effect
+        assert world.now_ms > 7000 and not world.core.tx.failed, effect
+        world = w.world()
+        world.limits.fetch_retries = 2
+        world.failing[effect] = [{"code": "RB-AGENT-024", "text": "no room", "retry": True} for _ in range(3)]
+        world.server.offer(w.release(1, w.OLD, CONFIG))
+        assert world.run(until=lambda now: now.core.tx.outcome is not None), effect
+        assert world.core.tx.outcome["code"] == "RB-TX-023" and not world.core.tx.outcome["blame"], effect
