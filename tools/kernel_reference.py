@@ -158,6 +158,22 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "Events that no effect answers: " + "; ".join(f"`{name}`: {text}" for name, text in EVENTS.items()) + "."
     yield ""
+    yield from _words_on_the_wire()
+    yield ""
+    yield "## Codes"
+    yield ""
+    yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for _, code, meaning in codes()])
+    yield ""
+    yield "## Limits"
+    yield ""
+    yield from _table(("limit", "Linux", "small", "why"), list(_limits()))
+    yield ""
+    yield "## Journal"
+    yield ""
+    yield from _paragraphs(journal.__doc__ or "")
+
+
+def _words_on_the_wire() -> Iterator[str]:
     yield "## Desired state"
     yield ""
     yield "A TUF 1.0 targets document, one for each device. Unknown fields are ignored, unknown rules are refused."
@@ -181,18 +197,6 @@ def _lines() -> Iterator[str]:
     yield "An outcome:"
     yield ""
     yield from _table(("field", "means"), OUTCOME)
-    yield ""
-    yield "## Codes"
-    yield ""
-    yield from _table(("code", "meaning"), [(f"`{code}`", meaning) for _, code, meaning in codes()])
-    yield ""
-    yield "## Limits"
-    yield ""
-    yield from _table(("limit", "Linux", "small", "why"), list(_limits()))
-    yield ""
-    yield "## Journal"
-    yield ""
-    yield from _paragraphs(journal.__doc__ or "")
 
 
 def _paragraphs(text: str) -> list[str]:
