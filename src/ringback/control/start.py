@@ -103,6 +103,7 @@ def new_rollout(
     slowest_poll_ms: int,
     now_ms: int,
     maintenance: tuple[Interval, ...] = (),
+    cuts_drawn: tuple[tuple[StratumCut, ...], ...] | None = None,
 ) -> Rollout | BadGate:
     """Return the draft of a rollout, or what is wrong with the gate of its release.
 
@@ -114,11 +115,12 @@ def new_rollout(
         slowest_poll_ms: longest poll interval of the targeted classes.
         now_ms: UTC ms.
         maintenance: when it may grow, resolved to UTC; empty = always.
+        cuts_drawn: what `cuts_of` gives for this fleet, where it is known already.
     """
     gate = gate_of(release.gate, slowest_poll_ms=slowest_poll_ms, devices=len(fleet))
     if isinstance(gate, BadGate):
         return gate
-    rows = cuts_of(rollout_id, release.rings, fleet)
+    rows = cuts_of(rollout_id, release.rings, fleet) if cuts_drawn is None else cuts_drawn
     named = tuple(
         Ring(
             name=ring.name,

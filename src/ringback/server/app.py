@@ -29,7 +29,7 @@ from ringback.server.context import Context
 from ringback.server.controller import Controller
 from ringback.server.desk import AsyncDesk
 from ringback.server.device.artifacts import PREFIX, ArtifactEndpoint
-from ringback.server.device.checkin import CheckInEndpoint
+from ringback.server.device.checkin import CheckIns
 from ringback.server.device.committer import Committer
 from ringback.server.device.enrol import EnrolEndpoint
 from ringback.server.device.http import Receive, Scope, Send
@@ -55,7 +55,7 @@ class App:
         self.controller = controller
         self.folder = folder
         self._api = application(context)
-        self._checkin = CheckInEndpoint(
+        self.check_ins = CheckIns(
             context.fleet,
             context.committer,
             context.signer,
@@ -72,7 +72,7 @@ class App:
             return
         path = scope["path"]
         if path == "/d/1/checkin" and scope["method"] == "POST":
-            await self._checkin(scope, receive, send)
+            await self.check_ins(scope, receive, send)
         elif path == "/d/1/enrol" and scope["method"] == "POST":
             await self._enrol(scope, receive, send)
         elif path.startswith(PREFIX):

@@ -77,6 +77,7 @@ async def _serve(settings: Settings) -> None:
     import uvicorn
 
     from ringback.server.app import running, write_address
+    from ringback.server.device.protocol import protocol_for
 
     log = structlog.get_logger("server")
     async with running(settings) as app:
@@ -85,7 +86,7 @@ async def _serve(settings: Settings) -> None:
         url = settings.url.rsplit(":", 1)[0] + f":{port}"
         config = uvicorn.Config(
             app,
-            http="httptools",
+            http=protocol_for(app.check_ins),
             ws="none",
             lifespan="off",
             log_config=None,

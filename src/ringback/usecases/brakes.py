@@ -15,6 +15,7 @@ from ringback.ports.rows import FreezeRow, StopRow
 from ringback.spec.selector import BadSelector, Selector, parse_selector
 from ringback.usecases.device import Device
 from ringback.usecases.fleet import Fleet
+from ringback.usecases.matching import Matcher
 from ringback.usecases.tick import withdrawals
 from ringback.usecases.work import Outcome
 
@@ -54,9 +55,8 @@ def selector(text: str) -> Selector:
 
 def selected(fleet: Fleet, where: Selector) -> list[Device]:
     """Return the accepted devices that a selector matches."""
-    if not where.requirements:
-        return list(fleet.accepted())
-    return [device for device in fleet.accepted() if where.matches(fleet.labels_of(device))]
+    matches = Matcher(where, fleet.labels_of)
+    return [device for device in fleet.accepted() if matches(device)]
 
 
 def check_reason(reason: str) -> None:

@@ -11,7 +11,7 @@ Decides: who is a member of which ring, and what the controller gets to see. Nev
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -27,9 +27,10 @@ from ringback.plan.track import Track
 from ringback.ports.rows import RolloutRow
 from ringback.spec.release import Release, parse_release
 from ringback.spec.rules import HealthRule, merge
-from ringback.spec.selector import Selector, parse_selector
+from ringback.spec.selector import parse_selector
 from ringback.usecases.device import IN_SAFE_MODE, Device
 from ringback.usecases.document import Fragment
+from ringback.usecases.matching import Labels, Matcher
 from ringback.usecases.report import PlaneSet
 from ringback.usecases.trial import Trial
 
@@ -40,8 +41,6 @@ OFFERING = (*control.table.GROWING, State.ROLLBACK_WINDOW)
 """States in which members may be offered the release."""
 
 OVER = control.TERMINAL
-
-Labels = dict[str, str]
 
 
 class Memory(msgspec.Struct, frozen=True):
@@ -103,12 +102,10 @@ class Course:
         strata = sorted({cut.stratum for ring in self.rollout.rings for cut in ring.cuts})
         self.ledger = Ledger(self.rollout.gate, strata=strata, rings_count=len(self.rollout.rings))
         self._due: list[tuple[int, str]] = []
-        self._labels_of = labels_of
         self._family_of = family_of
         self._classes = frozenset(self.release.targets.classes)
-        self._selectors: list[Selector | None] = [
-            parse_selector(ring.where) if ring.where else None for ring in self.rollout.rings
-        ]
+        self._is_target = Matcher(self.release.targets.where, labels_of)
+        self._matchers = [Matcher(parse_selector(ring.where), labels_of) for ring in self.rollout.rings]
         self._tracks: dict[tuple[str, PlaneSet, PlaneSet], Track | Blocked] = {}
         self._rules: dict[str, tuple[HealthRule, ...]] = {}
 
@@ -137,16 +134,12 @@ class Course:
 
     def targets(self, device: Device) -> bool:
         """Say whether the release is for a device."""
-        if self._classes and device.row.class_id not in self._classes:
-            return False
-        where = self.release.targets.where
-        return not where.requirements or where.matches(self._labels_of(device))
+        return (not self._classes or device.row.class_id in self._classes) and self._is_target(device)
 
     def ring_of(self, device: Device) -> int:
         """Return the first ring that a targeted device is a member of; the number of rings if of none."""
         family = self._family_of(device)
-        labels = self._labels_of(device) if any(self._selectors) else {}
-        matches = [where is None or where.matches(labels) for where in self._selectors]
+        matches = [matches(device) for matches in self._matchers]
         place = control.place(self.rollout_id, family, device.row.device_id)
         return control.ring_of(place, family, matches, [ring.cuts for ring in self.rollout.rings])
 
@@ -163,6 +156,13 @@ class Course:
         ring = self.ring_of(device)
         if ring < len(self.waiting):
             self.waiting[ring].add(device)
+
+    def seat_all(self, seats: Mapping[str, int], devices: Mapping[str, Device]) -> None:
+        """Seat the members of a new rollout as they were drawn when it was planned: device id to ring."""
+        for device_id, ring in seats.items():
+            device = devices.get(device_id)
+            if device is not None and ring < len(self.waiting):
+                self.waiting[ring].add(device)
 
     def waiting_ring(self, device: Device) -> int:
         """Return the open ring in which a device waits for its offer; -1 if in none."""

@@ -12,10 +12,9 @@ by `apply` and `fold`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from ringback.control import Stop
 from ringback.plan.catalog import Catalog
 from ringback.plan.inventory import DeviceFacts
 from ringback.ports import rows
@@ -29,6 +28,7 @@ from ringback.usecases.course import OFFERING, RETURNING, Course
 from ringback.usecases.device import ACCEPTED, Batch, Device, KeptRecord, Record
 from ringback.usecases.dirt import Dirt
 from ringback.usecases.document import Fragment, Kind
+from ringback.usecases.matching import Matcher
 from ringback.usecases.published import Published
 from ringback.usecases.report import NOTHING, PlaneSet, PlaneSets, Report, decode
 
@@ -63,6 +63,7 @@ class Fleet:
         self.published = Published()
         # what is wanted
         self.courses: dict[str, Course] = {}
+        self.drawn_seats: dict[str, Mapping[str, int]] = {}
         self.rollout_rows: dict[str, rows.RolloutRow] = {}
         self.orders: dict[str, rows.DeviceOrderRow] = {}
         self.active_orders: dict[str, dict[str, rows.DeviceOrderRow]] = defaultdict(dict)
@@ -193,9 +194,8 @@ class Fleet:
             self._seat(device)
 
     def _seat(self, device: Device) -> None:
-        labels = self.labels_of(device)
         self.stopped.discard(device)
-        if any(stop.where.matches(labels) for stop in self.brakes()):
+        if any(matches(device) for matches in self._brakes()):
             self.stopped.add(device)
         if device.row.status == ACCEPTED:
             for course in self.courses.values():
@@ -239,7 +239,10 @@ class Fleet:
         if course.is_over:
             return
         self.courses[row.rollout_id] = course
-        if not self._is_loading:
+        seats = self.drawn_seats.pop(row.rollout_id, None)
+        if seats is not None:
+            course.seat_all(seats, self.devices)
+        elif not self._is_loading:
             for device in self.accepted():
                 course.seat(device)
 
@@ -268,13 +271,12 @@ class Fleet:
                 device.busy_with = ""
 
     def _find_stopped(self) -> None:
-        brakes = list(self.brakes())
+        brakes = self._brakes()
         self.stopped = set()
         if brakes:
-            for device in self.devices.values():
-                labels = self.labels_of(device)
-                if any(stop.where.matches(labels) for stop in brakes):
-                    self.stopped.add(device)
+            self.stopped.update(
+                device for device in self.devices.values() if any(matches(device) for matches in brakes)
+            )
 
     # --- records of the journal -----------------------------------------------------------------------------------
 
@@ -458,10 +460,8 @@ class Fleet:
             for device in self.accepted()
         ]
 
-    def brakes(self) -> Iterator[Stop]:
-        """Yield the stops in force."""
-        for row in self.stops.values():
-            yield Stop(row.stop_id, parse_selector(row.where), row.reason)
+    def _brakes(self) -> list[Matcher]:
+        return [Matcher(parse_selector(row.where), self.labels_of) for row in self.stops.values()]
 
     def frozen_on(self, device_class: DeviceClass) -> Pairs:
         """Return what is frozen on the planes of a class, sorted."""

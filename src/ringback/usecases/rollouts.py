@@ -8,11 +8,22 @@ Decides: whether a rollout may begin beside the others. Never: moves one by itse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ringback import control
-from ringback.control import Command, CommandKind, Decision, FirstRung, Rollout, Rung, Targeted, WayBack
+from ringback.control import (
+    Command,
+    CommandKind,
+    Decision,
+    FirstRung,
+    Member,
+    Rollout,
+    Rung,
+    StratumCut,
+    Targeted,
+    WayBack,
+)
 from ringback.control.commands import CommandRefused
 from ringback.control.rollout import Change as PlaneChange
 from ringback.errors import ConflictError, InputError, NotFoundError
@@ -47,11 +58,19 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with its rings drawn."""
+    """A plan with its rings drawn. `seats`: each targeted device's first ring, by index."""
 
     release: Release
     plan: Plan
     rollout: Rollout
+    seats: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    members: Sequence[Targeted]
+    cuts: tuple[tuple[StratumCut, ...], ...]
+    seats: Mapping[str, int]
 
 
 def snapshot(fleet: Fleet) -> Snapshot:
@@ -100,25 +119,11 @@ def prepare(seen: Snapshot, text: str, *, rollout_id: str, now_ms: int, reason: 
         release = replace(release, reason=reason)
     families = {class_id: each.family for class_id, each in seen.catalog.classes.items()}
     facts = targeted(seen.facts, release.targets, families)
-    members = [
-        Targeted(
-            each.device_id,
-            families.get(each.class_id, each.class_id),
-            with_reserved(
-                each.labels,
-                device=each.device_id,
-                class_id=each.class_id,
-                family=families.get(each.class_id, each.class_id),
-            ),
-        )
-        for each in facts
-    ]
-    rings = control.cuts_of(rollout_id, release.rings, members)
-    ring_of = _ring_of(rollout_id, release, members, rings)
+    drawn = _drawn(rollout_id, release, facts, families)
     stock = take_stock(
         facts,
         fleet_size=len(seen.facts),
-        ring_of=ring_of,
+        ring_of=lambda each: drawn.seats[each.device_id],
         others=seen.others,
         planes=release.planes,
         families=families,
@@ -131,10 +136,11 @@ def prepare(seen: Snapshot, text: str, *, rollout_id: str, now_ms: int, reason: 
     rollout = control.new_rollout(
         rollout_id,
         release,
-        members,
+        drawn.members,
         way_back(found),
         slowest_poll_ms=_slowest_poll_ms(seen.catalog, {each.class_id for each in facts}),
         now_ms=now_ms,
+        cuts_drawn=drawn.cuts,
     )
     if isinstance(rollout, BadGate):
         raise InputError(
@@ -142,7 +148,7 @@ def prepare(seen: Snapshot, text: str, *, rollout_id: str, now_ms: int, reason: 
             f"gate.{rollout.field} is {rollout.found}, expected {rollout.expected}",
             hint=rollout.hint,
         )
-    return Prepared(release, found, rollout)
+    return Prepared(release, found, rollout, drawn.seats)
 
 
 def way_back(found: Plan) -> WayBack:
@@ -153,18 +159,29 @@ def way_back(found: Plan) -> WayBack:
     return WayBack(changes, ladder, first)
 
 
-def _ring_of(
-    rollout_id: str,
-    release: Release,
-    members: Sequence[Targeted],
-    rings: tuple[tuple[control.StratumCut, ...], ...],
-) -> Callable[[DeviceFacts], int]:
-    known: dict[str, int] = {}
-    for each in members:
-        matches = [*(ring.where.matches(each.labels) for ring in release.rings), True]
-        place = control.place(rollout_id, each.stratum, each.device_id)
-        known[each.device_id] = control.ring_of(place, each.stratum, matches, rings)
-    return lambda facts: known[facts.device_id]
+def _drawn(rollout_id: str, release: Release, facts: Sequence[DeviceFacts], families: Mapping[str, str]) -> _Drawn:
+    """Draw the rings; selectors are asked once for devices that are labelled alike, unless they name devices."""
+    names_devices = any("device" in ring.where.keys for ring in release.rings)
+    known: dict[tuple[object, ...], tuple[bool, ...]] = {}
+    targets: list[Targeted] = []
+    members: list[Member] = []
+    for each in facts:
+        family = families.get(each.class_id, each.class_id)
+        key = (each.device_id,) if names_devices else (id(each.labels), each.class_id)
+        matches = known.get(key)
+        if matches is None:
+            labels = with_reserved(each.labels, device=each.device_id, class_id=each.class_id, family=family)
+            matches = known[key] = (*(ring.where.matches(labels) for ring in release.rings), True)
+        targets.append(Targeted(each.device_id, family, each.labels))
+        members.append(Member(each.device_id, family, matches))
+    cuts = control.cuts(rollout_id, members, control.frames_of(release.rings))
+    seats = {
+        each.device_id: control.ring_of(
+            control.place(rollout_id, each.stratum, each.device_id), each.stratum, each.matches, cuts
+        )
+        for each in members
+    }
+    return _Drawn(targets, cuts, seats)
 
 
 def _slowest_poll_ms(catalog: Catalog, class_ids: set[str]) -> int:
@@ -207,6 +224,7 @@ def start(
         created_at_ms=now_ms,
         generation=1,
     )
+    fleet.drawn_seats[rollout.rollout_id] = prepared.seats  # saves drawing them once more when the row is applied
     changes: list[Change] = [Insert(row)]
     return Outcome(tuple(changes), row)
 

@@ -19,6 +19,7 @@ from ringback.usecases import enrol, single
 from ringback.usecases.brakes import selected, selector
 from ringback.usecases.device import ACCEPTED, IN_SAFE_MODE, PENDING, REVOKED, Device
 from ringback.usecases.fleet import Fleet
+from ringback.usecases.matching import Matcher
 from ringback.usecases.work import Outcome, UseCase
 
 # --- devices ----------------------------------------------------------------------------------------------------------
@@ -34,11 +35,9 @@ async def _list(call: Call) -> models.Page[models.DeviceBrief]:
     if status == ACCEPTED:
         found = selected(fleet, selector(where))
     else:
-        wanted = selector(where)
+        matches = Matcher(selector(where), fleet.labels_of)
         found = [
-            device
-            for device in fleet.devices.values()
-            if status in ("all", device.row.status) and wanted.matches(fleet.labels_of(device))
+            device for device in fleet.devices.values() if status in ("all", device.row.status) and matches(device)
         ]
     found.sort(key=lambda device: device.row.device_id)
     return page(

@@ -28,6 +28,8 @@ from ringback.usecases.fleet import Fleet
 BATCH_MAX = 2_000
 """Records in a batch: about 5 ms of encoding and writing. More would make the first of them wait for the last."""
 
+Done = Callable[[RingbackError | None], None]
+
 log = structlog.get_logger("committer")
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -45,8 +47,8 @@ class Committer:
         self._journal = journal
         self._on_broken = on_broken
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[Record, asyncio.Future[None]]] = []
-        self._writing: list[tuple[Record, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[Record, Done]] = []
+        self._writing: list[tuple[Record, Done]] = []
         self._fragments: list[Fragment] = []
         self._next_no = fleet.applied_no + 1
         self._through_no = -1
@@ -62,24 +64,41 @@ class Committer:
         """Return how many records are not on disk yet."""
         return len(self._waiting) + len(self._writing)
 
-    def submit(self, record: Record) -> asyncio.Future[None]:
-        """Take a record; the future ends when it is on disk and folded.
+    def submit(self, record: Record, done: Done) -> None:
+        """Take a record.
 
-        Raises (through the future):
-            NoRoomError: the disk is full; the record was not kept.
-            NeedsHumanError: the journal is broken (RB-STORE-012).
+        Args:
+            done: called once: with None when the record is on disk and folded, else with why it was not kept:
+                NoRoomError (RB-STORE-001), or NeedsHumanError when the journal is broken (RB-STORE-012).
         """
-        future: asyncio.Future[None] = self._loop.create_future()
         if self._broken is not None:
-            future.set_exception(self._broken)
-            return future
+            done(self._broken)
+            return
         record.device.is_busy = True
-        self._waiting.append((record, future))
+        self._waiting.append((record, done))
         if not self._writing and len(self._waiting) == 1:
             # Not at once: whatever else arrived in this turn of the loop shares the sync.
             self._loop.call_soon(self._order)
             self._idle.clear()
-        return future
+
+    async def kept(self, record: Record) -> None:
+        """Take a record and wait until it is on disk and folded.
+
+        Raises:
+            NoRoomError, NeedsHumanError: as `submit` tells.
+        """
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def done(error: RingbackError | None) -> None:
+            if future.done():  # whoever waited has gone
+                return
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+
+        self.submit(record, done)
+        await future
 
     def drop(self, through_no: int) -> None:
         """Let the journal forget records up to a number: they are in the store."""
@@ -97,7 +116,7 @@ class Committer:
         self._writing, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
         self._fragments = list(self._fleet.new_fragments.values())
         documents = [fragment.document for fragment in self._fragments]
-        batch = _encode(Batch([record.kept() for record, _future in self._writing], documents))
+        batch = _encode(Batch([record.kept() for record, _done in self._writing], documents))
         self._orders.put((self._next_no, batch, self._through_no))
 
     def _write(self) -> None:
@@ -129,21 +148,21 @@ class Committer:
         else:
             self._idle.set()
 
-    def _fold(self, written: list[tuple[Record, asyncio.Future[None]]]) -> None:
+    def _fold(self, written: list[tuple[Record, Done]]) -> None:
         fleet = self._fleet
         if self._fragments:
             fleet.fragments_are_kept(self._fragments)
         number = self._next_no
-        for record, future in written:
+        for record, _done in written:
             record.no = number
             number += 1
             record.device.is_busy = False
             fleet.fold(record)
-            if not future.done():
-                future.set_result(None)
         self._next_no = number
+        for _record, done in written:
+            done(None)
 
-    def _refuse(self, written: list[tuple[Record, asyncio.Future[None]]], error: RingbackError) -> None:
+    def _refuse(self, written: list[tuple[Record, Done]], error: RingbackError) -> None:
         if not isinstance(error, NoRoomError):
             log.critical("journal_broken", error=repr(error))
             self._broken = NeedsHumanError(
@@ -156,8 +175,7 @@ class Committer:
             written += self._waiting
             self._waiting = []
             self._on_broken()
-        for record, future in written:
+        for record, done in written:
             record.device.is_busy = False
             self._fleet.give_back(record)
-            if not future.done():
-                future.set_exception(error)
+            done(error)
