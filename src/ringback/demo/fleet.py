@@ -43,7 +43,7 @@ SITES: Final = (
     Place("chi", "us", "globex"),
 )
 LAB: Final = Place("lab", "eu", "acme")
-# The lab has this many simulated devices of each family beside two real boxes: the internal ring.
+# The lab has three real boxes, and this many simulated devices of each other family: the internal ring.
 LAB_PER_FAMILY: Final = 3
 # One customer's doors in one site run the next app already.
 AHEAD_SITE: Final = "sfo"
@@ -65,7 +65,7 @@ def _labels(place: Place) -> dict[str, str]:
 
 BOXES: Final = tuple(
     BoxSpec(f"box-{number}", _labels(place))
-    for number, place in enumerate((LAB, LAB, SITES[0], SITES[1], SITES[2], SITES[4]), start=1)
+    for number, place in enumerate((LAB, LAB, LAB, SITES[1], SITES[2], SITES[4]), start=1)
 )
 
 
@@ -75,7 +75,7 @@ def simulated() -> list[DeviceSpec]:
     for spec in population(FLEET_SIZE, SHARES, SITES, absent={REAL_FAMILY: len(BOXES)}):
         index = int(spec.name.rsplit("-", 1)[1])
         site = next(place for place in SITES if place.site == spec.labels["site"])
-        place = LAB if index <= LAB_PER_FAMILY else site
+        place = LAB if index <= LAB_PER_FAMILY and spec.family != REAL_FAMILY else site
         specs.append(replace(spec, labels=_labels(place)))
     return specs
 

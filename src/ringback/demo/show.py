@@ -35,6 +35,7 @@ ASK_EVERY_S = 0.1
 OFFLINE_SIMULATED = 24
 OFFLINE_BOX = "box-4"
 Seen = TypeVar("Seen")
+Changes = tuple[tuple[str, str], ...]
 VOICE_LINE = "  model/voice: silero-vad@5.1.2\n"
 
 
@@ -139,14 +140,15 @@ class Show:
     def baselines(self) -> tuple[str, ...]:
         return "baseline", "baseline-ahead", "baseline-esp32"
 
-    def document(self, name: str) -> str:
+    def document(self, name: str, changes: Changes = ()) -> str:
         """A release of the story, fitted to this machine and to what could be fetched."""
-        changes = ((VOICE_LINE, ""),) if not self.has_voice and name in self.baselines()[:2] else ()
+        if not self.has_voice and name in self.baselines()[:2]:
+            changes = (*changes, (VOICE_LINE, ""))
         return documents.release(name, lag_factor=self.lag_factor, changes=changes)
 
-    def roll(self, name: str) -> Rolling:
-        """Registers and starts a release."""
-        release = self.client.create_release(self.document(name))
+    def roll(self, name: str, changes: Changes = ()) -> Rolling:
+        """Registers and starts a release, some of its text changed."""
+        release = self.client.create_release(self.document(name, changes))
         rolling = Rolling(self, self.client.start_rollout(release.id).id, release.id)
         self.now_rolling(rolling.state())
         return rolling

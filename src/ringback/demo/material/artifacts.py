@@ -58,7 +58,7 @@ APP_1_1: Final = Edition("1.1.0", "feeds the voice model each window with the 64
 APP_OLD_INTERFACE: Final = Edition(
     "1.2.0", "inference taken from an old build: it speaks interface 1 to upload", inference_speaks=1
 )
-APP_CRASHING: Final = Edition("1.2.1", "voice.py was forgotten when packaging", forgotten_file="voice.py")
+APP_CRASHING: Final = Edition("1.2.1", "meter.py was forgotten when packaging", forgotten_file="meter.py")
 APP_LEAKING: Final = Edition("1.2.2", "keeps every frame for a replay nobody asked for", keeps_every_frame=True)
 
 CONFIGS: Final[Mapping[str, Json]] = {
