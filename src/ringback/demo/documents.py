@@ -60,4 +60,5 @@ def without_rings(text: str) -> str:
     """A release that goes to everyone at once, whatever the evidence."""
     lines = [line for line in text.splitlines(keepends=True) if not line.startswith("  - {name: ")]
     everyone = "".join(lines).replace("rings:\n", "rings: []\n")
-    return re.sub(r"devices: \d+", "devices: 1000000", everyone)
+    unlimited = re.sub(r"devices: \d+", "devices: 1000000", everyone)
+    return re.sub(r"heartbeat: \d+ms", f"heartbeat: {3 * NIGHT_POLL_MS}ms", unlimited)

@@ -48,6 +48,7 @@ class Show:
         self._lag = lag
         self._base = Scene(acts=ACTS)
         self._began_s = time.monotonic()
+        self._uploaded: set[str] = set()
         self.seed = seed
         self.goods = stage.goods
         self.client = stage.client()
@@ -133,8 +134,9 @@ class Show:
         for name in names:
             package = self.goods.packages[name]
             for sha256, path in package.blobs.items():
-                if not self.client.has_blob(sha256):
+                if sha256 not in self._uploaded and not self.client.has_blob(sha256):
                     self.client.put_blob(sha256, path)
+                self._uploaded.add(sha256)
             self.client.publish(package.manifest)
 
     def baselines(self) -> tuple[str, ...]:

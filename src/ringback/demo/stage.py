@@ -23,8 +23,8 @@ from ringback.sim.measured import to_file
 from ringback.sim.orders import FleetFile
 
 SERVER_TIMEOUT_S = 30.0
-POLL_MS = 700
-TICK_MS = 200
+POLL_MS = 600
+TICK_MS = 100
 FOLD_MS = 500
 KEPT_FILE = "processes.json"
 # Paths of Unix sockets have room for about 100 bytes on every system; services put theirs below the folder.

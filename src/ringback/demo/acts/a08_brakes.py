@@ -47,10 +47,11 @@ def _stop(show: Show, ledger: Ledger) -> str:
         f"{stop.devices} devices there, {stop.withdrawn} withdrawn, {stop.beyond_recall} beyond recall",
     )
     show.client.lift_stop(stop.id)
-    rolling.wait_closed(ledger, within_s=WAIT_S)
-    running = show.running(digest)
-    ledger.claim("after the resume everyone gets it", len(running) == show.size, f"{len(running)} of {show.size}")
-    ledger.devices_exposed += len(running)
+    resumed = show.wait_until(lambda: bool((show.running(digest) & inside) - then), within_s=WAIT_S)
+    there = len(show.running(digest) & inside)
+    ledger.claim("after the resume devices there get it, too", resumed, f"{there} of {len(inside)} run it by now")
+    rolling.order("cancel", "the story goes on")
+    ledger.devices_exposed += len(show.running(digest))
     return f"stopped {len(inside)} devices in mid-ring, {len(newly)} newly activated"
 
 
