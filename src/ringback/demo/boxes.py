@@ -16,6 +16,8 @@ from ringback.demo.material.artifacts import SERVICES
 from ringback.demo.processes import Process, program
 
 SOCKET_TIMEOUT_MS = 1_000
+TEMPERATURE_MDEGC = 52_000
+"""What the sensor file of a box shows: six boxes on one machine have no sensor each."""
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
@@ -60,7 +62,12 @@ class Box:
         """Writes the owner's file of the box."""
         self.state.mkdir(parents=True, exist_ok=True)
         labels = "\n".join(f'{name} = "{value}"' for name, value in self.spec.labels.items())
-        text = f'server = "{self._url}"\n\n[capabilities]\nnpu = "rk3566"\nram_mb = 2048\n\n[labels]\n{labels}\n'
+        sensor = self.state / "temperature"
+        sensor.write_text(f"{TEMPERATURE_MDEGC}\n", encoding="ascii")
+        text = (
+            f'server = "{self._url}"\n\n[capabilities]\nnpu = "rk3566"\nram_mb = 2048\n\n'
+            f"[labels]\n{labels}\n\n[probe.temperature]\nfile = '{sensor}'\n"
+        )
         (self.state / "device.toml").write_text(text, encoding="utf-8")
 
     def start(self) -> None:

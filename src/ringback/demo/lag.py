@@ -1,8 +1,10 @@
 """How late this machine is: so that a slow machine is not taken for silent devices.
 
-Decides: the factor by which heartbeats and deadlines grow. Never: touches the logic; a release's own fields carry the result.
+Decides: the factor by which heartbeats and deadlines grow. Never: touches the logic; a release's own fields carry the
+result.
 
-Two signs, and the worse one counts: timers that fire late, and more programs that want to run than there are processors.
+Two signs, and the worse one counts: timers that fire late, and more programs that want to run than there are
+processors.
 """
 
 import os

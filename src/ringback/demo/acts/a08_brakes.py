@@ -105,5 +105,7 @@ def _recover(show: Show, ledger: Ledger) -> str:
     ledger.claim(
         "nobody outside was touched", after - inside == before - inside, f"{len(after - inside)} run it elsewhere"
     )
-    rolling.take_back(ledger)
+    show.client.recover("stable", planes=["model/face"], where="region=us", reason="everywhere, then")
+    show.wait_until(lambda: not show.running(changed), within_s=WAIT_S)
+    rolling.order("cancel", "nobody wants it any more")
     return f"recovered the face model on {len(before & inside)} devices of one region"
