@@ -16,27 +16,15 @@ def parse_version(text: str) -> tuple:
 
     Raises ConstraintError RB-CONSTRAINT-001 for text that is no version.
     """
-    if not isinstance(text, str) or not text or len(text) > MAX_TEXT:
-        raise ConstraintError(errors.CONSTRAINT_VERSION, "a version is 1 to 128 characters, found " + repr(text)[:40])
-    core = text.split("+", 1)[0]
-    prerelease = None
-    if "-" in core:
-        at = core.find("-")
-        prerelease = core[at + 1 :]
-        core = core[:at]
-        if not prerelease:
-            raise ConstraintError(errors.CONSTRAINT_VERSION, "the prerelease of version " + repr(text) + " is empty")
-    parts = core.split(".")
-    if len(parts) > 3:
-        raise ConstraintError(errors.CONSTRAINT_VERSION, "version " + repr(text) + " has more than three parts")
+    core, _, prerelease = _cut(text.split("+", 1)[0], "-") if isinstance(text, str) else ("", "", "")
     numbers = []
-    for part in parts:
-        if not part or not _is_digits(part) or len(part) > 9:
-            raise ConstraintError(errors.CONSTRAINT_VERSION, repr(text) + " is no version; expected numbers like 1.2.3")
-        numbers.append(int(part))
-    while len(numbers) < 3:
-        numbers.append(0)
-    return (numbers[0], numbers[1], numbers[2], None if prerelease is None else tuple(prerelease.split(".")))
+    for part in core.split("."):
+        numbers.append(int(part) if _is_digits(part) and 0 < len(part) <= 9 else -1)
+    if min(numbers) < 0 or len(numbers) > 3 or len(text) > MAX_TEXT or "-" in text.split("+", 1)[0][-1:]:
+        found = repr(text)[:40] + " is no version; expected numbers like 1.2.3"
+        raise ConstraintError(errors.CONSTRAINT_VERSION, found)
+    numbers += [0] * (3 - len(numbers))
+    return (numbers[0], numbers[1], numbers[2], tuple(prerelease.split(".")) if prerelease else None)
 
 
 def compare_versions(left: str, right: str) -> int:
@@ -84,6 +72,11 @@ def unmet(requires: dict, versions: dict, capabilities: dict) -> list:
         if not satisfies(requires[key], found):
             missing.append((key, requires[key], found))
     return missing
+
+
+def _cut(text: str, mark: str) -> tuple:
+    at = text.find(mark)
+    return (text, "", "") if at < 0 else (text[:at], mark, text[at + 1 :])
 
 
 def _is_digits(text: str) -> bool:

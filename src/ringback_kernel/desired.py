@@ -292,4 +292,13 @@ def _key(wanted: Desired, ota: dict) -> str:
     asked = [digests, wanted.release, wanted.rollout, wanted.attempt]
     for name in ("order", "ladder", "first", "rules", "trial_ms", "uplink_ms"):
         asked.append(ota.get(name))
-    return binascii.hexlify(hashlib.sha256(wire.canonical(asked)).digest()[:8]).decode()
+    return binascii.hexlify(hashlib.sha256(_flat(asked).encode()).digest()[:8]).decode()
+
+
+def _flat(value) -> str:
+    """Return one text for one value, whatever order its dicts are kept in."""
+    if isinstance(value, dict):
+        return "{" + ",".join([key + ":" + _flat(value[key]) for key in sorted(value)]) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join([_flat(each) for each in value]) + "]"
+    return repr(value)

@@ -295,7 +295,7 @@ def on_announced_heard(tx, obj):
 
 def on_announced_timeout(tx, obj):
     """No answer in time: go on if the server was heard within its last intervals, else wait until it is heard."""
-    recent_ms = 2 * tx.next_ms + tx.env.limits.announce_ms
+    recent_ms = min(2 * tx.next_ms, tx.env.limits.fresh_ms) + tx.env.limits.announce_ms
     if tx.heard_ms is not None and tx.phase_ms - tx.heard_ms <= recent_ms:
         trial.activate(tx)
     else:

@@ -18,6 +18,8 @@ class Limits:
         self.report_moves = 16
         # A round trip to the server may take this long before the device goes on by what it last heard.
         self.announce_ms = 3000
+        # How old the last answer may be then, however rarely the device polls: a freeze may have been said meanwhile.
+        self.fresh_ms = 60000
         # A check-in without an answer is given up after this, so that another can follow.
         self.checkin_timeout_ms = 30000
         # Never faster than this, whatever the server says: a busy loop empties a battery and a data plan.

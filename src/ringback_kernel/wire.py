@@ -30,52 +30,9 @@ _MIDDLE = b'],"signed":{'
 _LITERALS = ((b"true", True), (b"false", False), (b"null", None))
 
 
-def canonical(value) -> bytes:
-    """Return the canonical bytes of dicts with text keys, lists, tuples, texts, booleans, None and integers.
-
-    Raises WireError RB-WIRE-008 for anything else.
-    """
-    parts: list = []
-    _write(value, parts)
-    return "".join(parts).encode()
-
-
 def dumps(value) -> bytes:
     """Return compact JSON in no particular order: for what nobody signs, at the speed of the built-in writer."""
     return json.dumps(value, separators=(",", ":")).encode()
-
-
-def _write(value, parts: list) -> None:
-    if value is None:
-        parts.append("null")
-    elif value is True:
-        parts.append("true")
-    elif value is False:
-        parts.append("false")
-    elif isinstance(value, int):
-        if not -MAX_INT < value < MAX_INT:
-            raise WireError(errors.WIRE_VALUE, "the integer %d is not below 2^53" % value)
-        parts.append(str(value))
-    elif isinstance(value, str):
-        parts.append(json.dumps(value))
-    elif isinstance(value, (list, tuple)):
-        mark = "["
-        for item in value:
-            parts.append(mark)
-            _write(item, parts)
-            mark = ","
-        parts.append("]" if mark == "," else "[]")
-    elif isinstance(value, dict):
-        mark = "{"
-        for key in sorted(value):
-            parts.append(mark)
-            parts.append(json.dumps(key))
-            parts.append(":")
-            _write(value[key], parts)
-            mark = ","
-        parts.append("}" if mark == "," else "{}")
-    else:
-        raise WireError(errors.WIRE_VALUE, "a " + type(value).__name__ + " has no canonical form")
 
 
 def envelope(raw: bytes, limit_bytes: int = MAX_DOCUMENT_BYTES) -> tuple:

@@ -10,7 +10,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ringback_kernel import constraints, desired, ecdsa, replay, verify, wire
+from ringback_kernel import constraints, desired, ecdsa, replay, verify
+from ringback_kernel.canonical import encode
 from ringback_kernel.core import Core
 from ringback_kernel.errors import KernelError
 from tests.kernel.both import documents, stories
@@ -66,9 +67,9 @@ def director() -> dict:
         (
             "newer than what the device has",
             w.sealed(document(6)),
-            {"have": 5, "signed": wire.canonical(document(5)).decode()},
+            {"have": 5, "signed": encode(document(5)).decode()},
         ),
-        ("the same again", w.sealed(document(5)), {"have": 5, "signed": wire.canonical(document(5)).decode()}),
+        ("the same again", w.sealed(document(5)), {"have": 5, "signed": encode(document(5)).decode()}),
         ("same generation, other bytes", w.sealed(document(5, ota__attempt=2)), {"have": 5, "signed": "{}"}),
         ("older generation", w.sealed(document(5)), {"have": 6}),
         ("expired", w.sealed(document(expires="2026-11-24T23:59:59Z")), {}),
@@ -83,7 +84,7 @@ def director() -> dict:
         ("space behind", w.sealed(document()) + b" ", {}),
         ("line feed behind", w.sealed(document()) + b"\n", {}),
         ("brace behind", w.sealed(document()) + b"}", {}),
-        ("no signatures", b'{"signatures":[],"signed":%s}' % wire.canonical(document()), {}),
+        ("no signatures", b'{"signatures":[],"signed":%s}' % encode(document()), {}),
         ("unsorted", b'{"signed":{},"signatures":[]}', {}),
         ("not json", b"\x00\x01", {}),
         ("empty", b"", {}),
@@ -134,7 +135,7 @@ def desired_states() -> list[dict]:
         ("path of another plane", {"targets__app/app/1.1.0__custom__plane": "config"}),
         ("hash that is none", {"targets__app/app/1.1.0__hashes__sha256": "../../etc"}),
     ]  # fmt: skip
-    return [reading(name, wire.canonical(document(**change)).decode()) for name, change in changes]
+    return [reading(name, encode(document(**change)).decode()) for name, change in changes]
 
 
 def reading(name: str, signed: str) -> dict:

@@ -7,7 +7,7 @@ The toy verifier is handed to the core where a driver hands it a curve; the real
 import binascii
 import hashlib
 
-from ringback_kernel import wire
+from ringback_kernel.canonical import encode
 
 CLASS = "door"
 DEVICE = "box-1"
@@ -31,7 +31,7 @@ def toy_verifier(public_key, signature, data):
 
 def sealed(document, key="k1"):
     """Return the file of a document under the toy signature."""
-    signed = wire.canonical(document)
+    signed = encode(document)
     return envelope(signed, signed, key)
 
 
@@ -49,7 +49,7 @@ def root():
         "keys": {"k1": {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": pem}}},
         "roles": {"root": role, "targets": role},
     }
-    signed = wire.canonical(document)
+    signed = encode(document)
     return envelope(signed, signed.replace(b"\\n", b"\n"))
 
 
@@ -64,7 +64,7 @@ def manifest(plane, version, requires=None, epoch=0, classes=(CLASS,)):
 
 
 def digest_of(found):
-    return "sha256:" + binascii.hexlify(hashlib.sha256(wire.canonical(found)).digest()).decode()
+    return "sha256:" + binascii.hexlify(hashlib.sha256(encode(found)).digest()).decode()
 
 
 def rule(plane=None, **fields):
@@ -107,7 +107,7 @@ def release(generation, old, new, **ota_fields):
     targets = {}
     for plane, found in new.items():
         targets[f"{plane}/{found['name']}/{found['version']}"] = {
-            "length": len(wire.canonical(found)),
+            "length": len(encode(found)),
             "hashes": {"sha256": digest_of(found)[7:]},
             "custom": {
                 "plane": plane, "kind": found["kind"], "version": found["version"], "epoch": found["epoch"],

@@ -183,6 +183,14 @@ def test_device_that_was_offline_does_not_activate_what_was_frozen_meanwhile():
     assert not [each for each in world.effects if each[0] == "activate"]
 
 
+def test_device_that_polls_rarely_asks_before_it_activates():
+    world = started("preflight")
+    world.core.tx.next_ms = 3600000
+    world.core.tx.heard_ms = world.core.now_ms - 65000
+    world.server.is_reachable = False
+    assert world.run(until="staged")
+
+
 def test_freeze_is_remembered_over_a_restart():
     world = w.world()
     world.server.offer(w.release(1, w.OLD, w.OLD, frozen=FROZEN))

@@ -249,7 +249,7 @@ def test_damaged_document_of_a_trial_still_leads_back():
     for name in list(world.disk.durable):
         found = journal._File(world.disk.durable[name])
         if found.state:
-            data = journal.header() + journal.record(journal.STATE, 999, w.wire.canonical(found.state))
+            data = journal.header() + journal.record(journal.STATE, 999, w.encode(found.state))
             world.disk.durable[name] = data
     world.missing.clear()
     world.power_cut()

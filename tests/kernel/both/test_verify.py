@@ -2,7 +2,8 @@
 interpreters.
 """
 
-from ringback_kernel import desired, verify, wire
+from ringback_kernel import desired, verify
+from ringback_kernel.canonical import encode
 from ringback_kernel.errors import KernelError
 from tests.kernel.both import world as w
 
@@ -36,7 +37,7 @@ def document(generation=5, **fields):
 
 def test_genuine_document_is_taken():
     signed, parsed = verify.director(w.sealed(document()), trust(), expected(), 65536)
-    assert parsed["version"] == 5 and signed == wire.canonical(document())
+    assert parsed["version"] == 5 and signed == encode(document())
 
 
 def test_each_flipped_byte_is_refused():
@@ -53,7 +54,7 @@ def test_each_flipped_byte_is_refused():
 
 def test_signature_by_another_key_is_arbitrary_software():
     assert "0 of 1" in refused("RB-VERIFY-001", w.sealed(document(), "k2"))
-    signed = wire.canonical(document())
+    signed = encode(document())
     refused("RB-VERIFY-001", w.envelope(signed, signed + b" "))
     refused("RB-VERIFY-001", b'{"signatures":[{"keyid":"k1","sig":"zz"}],"signed":%s}' % signed)
     refused("RB-VERIFY-001", b'{"signatures":[{"keyid":"k1","sig":""}],"signed":%s}' % signed)
@@ -64,7 +65,7 @@ def test_one_key_counts_once_for_a_threshold():
     found = trust()
     found.roles["targets"] = {"keyids": ["k1", "k2"], "threshold": 2}
     found.keys["k2"] = found.keys["k1"]
-    signed = wire.canonical(document())
+    signed = encode(document())
     one = {"keyid": "k1", "sig": w.binascii.hexlify(w.toy_signature(signed)).decode()}
     for second in ("k1", "k2"):
         try:
@@ -80,7 +81,7 @@ def test_older_generation_is_a_replay():
 
 
 def test_same_generation_with_the_same_bytes_is_no_change():
-    signed = wire.canonical(document(5))
+    signed = encode(document(5))
     assert verify.director(w.sealed(document(5)), trust(), expected(generation=5, signed=signed), 65536) is None
 
 
@@ -265,7 +266,7 @@ def senseless(code, change):
     found = document()
     change(found["ota"], found)
     try:
-        desired.parse(wire.canonical(found), w.CLASS)
+        desired.parse(encode(found), w.CLASS)
     except KernelError as error:
         assert error.code == code, (error.code, error.text)
         return
@@ -352,13 +353,13 @@ def test_targets_that_contradict_themselves_are_refused():
 
 
 def test_key_names_what_is_asked_for_and_nothing_else():
-    one = desired.parse(wire.canonical(document(5)), w.CLASS)
+    one = desired.parse(encode(document(5)), w.CLASS)
     same = document(6)
     same["ota"].update(
         {"release": "rel-5", "rollout": "roll-5", "issued_ms": 77, "commands": [], "drill": {"rule": "ok-app"}}
     )
-    assert desired.parse(wire.canonical(same), w.CLASS).key == one.key
+    assert desired.parse(encode(same), w.CLASS).key == one.key
     for name, value in (("attempt", 2), ("rollout", "x"), ("trial_ms", 7)):
         other = document(6)
         other["ota"].update({"release": "rel-5", "rollout": "roll-5", name: value})
-        assert desired.parse(wire.canonical(other), w.CLASS).key != one.key, name
+        assert desired.parse(encode(other), w.CLASS).key != one.key, name

@@ -9,8 +9,9 @@ counted as a step, so that a test can cut the power before or after any of them.
 import binascii
 import json
 
-from ringback_kernel import journal, wire
+from ringback_kernel import journal
 from ringback_kernel import limits as limits_of
+from ringback_kernel.canonical import encode
 from ringback_kernel.core import Core
 from tests.kernel.both.documents import (
     APP1,
@@ -44,7 +45,7 @@ from tests.kernel.both.documents import (
 # Tests say `w.release`, `w.OLD`: this module is their whole vocabulary.
 __all__ = (
     "binascii",
-    "wire",
+    "encode",
     "APP1",
     "APP2",
     "CLASS",
@@ -405,8 +406,14 @@ class World:
             if phase != wanted and not self.disk.is_full:
                 self.violations.append(f"activate {obj['direction']} while the journal says {phase}")
             self.check_activation(obj)
-        if kind == "commit" and phase == "confirmed" and self.passed_for != tuple(sorted(self.active.items())):
-            self.violations.append("confirmed a set whose probes did not pass")
+        is_healthy = (state.get("outcome") or {}).get("healthy")
+        if (
+            kind == "commit"
+            and phase in ("confirmed", "reverted")
+            and is_healthy
+            and self.passed_for != tuple(sorted(self.active.items()))
+        ):
+            self.violations.append("called a set healthy whose probes did not pass")
         if kind == "reboot" and not state.get("planned"):
             self.violations.append("reboot without the planned mark")
 
