@@ -91,9 +91,9 @@ def test_another_file_of_the_recorders_form_can_be_checked(tmp_path: Path) -> No
     good, bad = tmp_path / "good.json", tmp_path / "bad.json"
     good.write_text(json.dumps([row]))
     bad.write_text(json.dumps([row, {**row, "boots": "F"}]))
-    run = CliRunner().invoke(command, ["esp32", "--vectors", str(good), "--json"])
+    run = CliRunner().invoke(command, ["esp32", "--lives", "0", "--vectors", str(good), "--json"])
     assert (run.exit_code, json.loads(run.stdout)["vectors"]) == (0, {"passed": 1, "total": 1})
-    run = CliRunner().invoke(command, ["esp32", "--vectors", str(bad)])
+    run = CliRunner().invoke(command, ["esp32", "--lives", "0", "--vectors", str(bad)])
     assert run.exit_code == 1
     assert "1 of 2 recordings reproduced" in run.stdout
     assert "recording 1: expected boots F" in run.stdout
@@ -103,7 +103,7 @@ def test_another_file_of_the_recorders_form_can_be_checked(tmp_path: Path) -> No
 def test_a_file_of_another_form_is_refused_with_its_code(text: str, tmp_path: Path) -> None:
     file = tmp_path / "vectors.json"
     file.write_text(text)
-    run = CliRunner().invoke(command, ["esp32", "--vectors", str(file)])
+    run = CliRunner().invoke(command, ["esp32", "--lives", "0", "--vectors", str(file)])
     assert run.exit_code == 2
     assert "RB-SIM-401" in run.stderr
 

@@ -57,6 +57,14 @@ def test_a_torn_write_is_a_prefix_or_a_subset_of_the_cleared_bits() -> None:
         assert found != bytes(range(64))
 
 
+def test_a_torn_word_leaves_everything_else_as_it_was_written() -> None:
+    flash = Flash(SECTOR_BYTES)
+    flash.apply(Operation(WRITE, 0, bytes(32)), Tear("word", 24, 5))
+    content = flash.read(0, 32)
+    assert (content[:24], content[28:]) == (bytes(24), bytes(4))
+    assert content[24:28] not in (bytes(4), b"\xff" * 4)
+
+
 def test_a_cut_before_or_after_an_operation_does_nothing_or_all_of_it() -> None:
     flash = Flash(SECTOR_BYTES)
     flash.apply(Operation(WRITE, 0, b"ab"), Tear("none"))
@@ -104,7 +112,7 @@ def test_an_access_over_several_sectors_is_several_operations() -> None:
 def test_every_tear_of_a_small_write_is_tried_and_has_a_name_to_replay_it_by() -> None:
     found = list(tears(Operation(WRITE, 0, bytes(32)), random.Random(1), bit_tears=3))
     assert [str(tear) for tear in found[:8]] == ["none", *(f"prefix-{n}" for n in range(4, 32, 4))]
-    assert [tear.kind for tear in found[8:]] == ["bits", "bits", "bits", "all"]
+    assert [tear.kind for tear in found[8:]] == [*["bits"] * 3, *["word"] * 8, "all"]
     assert [parse_tear(str(tear)) for tear in found] == found
     erase = list(tears(Operation(ERASE, 0), random.Random(1), bit_tears=3))
     assert [tear.kind for tear in erase] == ["none", "prefix", "rubble", "all"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,7 +56,8 @@ class Tear:
 
     Attributes:
         kind: none (it had not begun), all (it was complete), prefix (only the first `amount` bytes), rubble (an erase:
-            `amount` bytes erased, random bytes behind), bits (a write: a random subset of the bits).
+            `amount` bytes erased, random bytes behind), bits (a write: a random subset of the bits), word (a write: all
+            of it but some bits of the 4 bytes at `amount`: what a checksum over other bytes does not see).
         amount: bytes.
         seed: of the random bits.
     """
@@ -83,8 +84,8 @@ def parse_tear(text: str) -> Tear:
             seed = int(part[1:])
         else:
             amount = int(part)
-    if kind not in {"none", "all", "prefix", "rubble", "bits"}:
-        raise ValueError(f"{text!r} is no tear: none, all, prefix-N, rubble-N-sS or bits-sS")
+    if kind not in {"none", "all", "prefix", "rubble", "bits", "word"}:
+        raise ValueError(f"{text!r} is no tear: none, all, prefix-N, rubble-N-sS, bits-sS or word-N-sS")
     return Tear(kind, amount, seed)
 
 
@@ -112,6 +113,11 @@ class Flash:
     def digest(self) -> str:
         """16 hex digits that are equal for equal content."""
         return f"{self._sum:016x}"
+
+    @property
+    def sectors(self) -> Mapping[int, bytes]:
+        """Every sector that is not blank, by number."""
+        return self._sectors
 
     def read(self, at: int, size_bytes: int) -> bytes:
         """Return bytes. Raises FlashMisuse outside the chip."""
@@ -202,6 +208,8 @@ def tears(operation: Operation, dice: random.Random, *, bit_tears: int) -> Itera
             yield Tear("prefix", amount)
         for _ in range(bit_tears):
             yield Tear("bits", 0, dice.randrange(1, 1 << 16))
+        for at in _words(len(operation.data), dice):
+            yield Tear("word", at, dice.randrange(1, 1 << 16))
     yield COMPLETE
 
 
@@ -210,6 +218,13 @@ def _prefixes(size_bytes: int, dice: random.Random) -> list[int]:
         return list(range(4, size_bytes, 4))
     chosen = {dice.randrange(1, (size_bytes - 1) // step + 1) * step for step in PREFIX_STEPS if size_bytes > step}
     return sorted(chosen)
+
+
+def _words(size_bytes: int, dice: random.Random) -> list[int]:
+    """Every word of a small write, one of a long one."""
+    if size_bytes <= 32:
+        return list(range(0, size_bytes - 3, 4))
+    return [dice.randrange(0, size_bytes // 4) * 4]
 
 
 def _erased(old: bytes, tear: Tear) -> bytes:
@@ -231,4 +246,6 @@ def _written(old: bytes, data: bytes, tear: Tear) -> bytes:
     before, wanted = int.from_bytes(old, "big"), int.from_bytes(data, "big")
     if tear.kind == "bits":
         wanted |= random.Random(tear.seed).getrandbits(8 * size) if size else 0
+    if tear.kind == "word":
+        wanted |= random.Random(tear.seed).getrandbits(32) << 8 * (size - tear.amount - 4)
     return (before & wanted).to_bytes(size, "big")

@@ -19,18 +19,18 @@ from typing import Final
 from ringback.sim.esp32 import idf_app
 from ringback.sim.esp32.bootloader import Boot, boot
 from ringback.sim.esp32.firmware import Workshop
-from ringback.sim.esp32.flash import ERASE, WRITE, Flash, Operation, split
+from ringback.sim.esp32.flash import BLANK, ERASE, SECTOR_BYTES, WRITE, Flash, Operation, split
 from ringback.sim.esp32.images import Chip, refusal
 from ringback.sim.esp32.network import ETIMEDOUT, Network
 from ringback.sim.esp32.partitions import TABLE_AT, TABLE_BYTES, Partition, Table, parse
 from ringback.sim.esp32.power import Power, PowerCut
 from ringback.sim.esp32.process import MESSAGE_MAX, Process, Processes
 
-READ_FLASH: Final = 1
+FED: Final = 0x80
 BOOT_MS: Final = 350
 ERASE_MS: Final = 45
 WRITE_PAGE_BYTES: Final = 256
-HANG_CPU_S: Final = 2.0
+HANG_CPU_S: Final = 1.0
 QUIET_S: Final = 0.25
 TICK_PERIOD: Final = 1 << 30
 BOOTLOADER_WATCHDOG_MS: Final = 9000
@@ -205,10 +205,11 @@ class _Life:
             raise _Over(DEAD)
         self._table = parse(self._power.read(TABLE_AT, TABLE_BYTES), self._board.flash.size_bytes)
         image = self._power.read(self._running.at, self._running.size_bytes)
-        modules = self._bench.workshop.modules(image)
-        if modules is None:
+        roms = self._bench.workshop.roms(image)
+        if roms is None:
             raise _Over(PROMPT)
-        return self._bench.processes.start(modules, heap=self._board.heap)
+        self._bench.processes.mirror.show(self._board.flash)
+        return self._bench.processes.start(roms, heap=self._board.heap)
 
     def _leave(self, kind: str) -> None:
         causes = {RESET: HARD_RESET, WATCHDOG: WATCHDOG_RESET, DEEPSLEEP: DEEPSLEEP_RESET}
@@ -229,13 +230,31 @@ class _Life:
                 message = b""
             if not message:
                 self._bite(PROMPT)
-            op, first, second = struct.unpack_from("<BII", message)
+            head, first, second = struct.unpack_from("<BII", message)
+            if head & FED:
+                self._feed()
             try:
-                _reply(wire, op, _TABLE[op](self, first, second, message[9:]))
+                self._reply(wire, _TABLE[head & ~FED](self, first, second, message[9:]))
             except (BrokenPipeError, ConnectionResetError):
                 self._bite(PROMPT)
             if len(self._power.operations) % 64 == 0:
                 used_s = process.cpu_s()
+
+    def _reply(self, wire: socket.socket, answer: int | bytes) -> None:
+        """Send a number, or the length of bytes and then the bytes; with the time."""
+        if isinstance(answer, int):
+            wire.send(struct.pack("<iI", answer, self._now_ticks()))
+            return
+        wire.send(struct.pack("<iI", len(answer), self._now_ticks()))
+        if answer:
+            wire.send(answer)
+
+    def _feed(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog = (self._clock.now_ms, self._watchdog[1])
+
+    def _now_ticks(self) -> int:
+        return (self._board.tick_base + self._clock.now_ms - self._started_ms) % TICK_PERIOD
 
     def _bite(self, without: str) -> None:
         """Let the watchdog end a life in which nothing happens any more; without one it is stuck."""
@@ -256,27 +275,42 @@ class _Life:
 
     # --- flash --------------------------------------------------------------------------------------------------------
 
-    def _read(self, at: int, size: int, _data: bytes) -> bytes:
-        return self._power.read(at, size)
-
     def _erase(self, at: int, size: int, _data: bytes) -> int:
         for operation in split(ERASE, at, size):
-            self._power.do(operation)
+            self._do(operation)
             self._pass(ERASE_MS)
         return 0
 
     def _write(self, at: int, _size: int, data: bytes) -> int:
         for operation in split(WRITE, at, data):
-            self._power.do(operation)
+            self._do(operation)
             self._pass(1 + len(operation.data) // WRITE_PAGE_BYTES)
         return 0
 
+    def _do(self, operation: Operation) -> None:
+        self._power.do(operation)
+        self._show(operation.sector)
+
+    def _show(self, sector: int) -> None:
+        content = self._board.flash.sectors.get(sector, BLANK)
+        self._bench.processes.mirror.put(sector, content)
+
+    def _show_otadata(self) -> None:
+        part = self._table.otadata
+        assert part is not None
+        for sector in range(part.at // SECTOR_BYTES, part.end // SECTOR_BYTES):
+            self._show(sector)
+
     def _set_boot(self, at: int, _size: int, _data: bytes) -> int:
         partition = next(part for part in self._table.partitions if part.at == at)
-        return idf_app.set_boot(self._power, self._table, partition, self._verify)
+        status = idf_app.set_boot(self._power, self._table, partition, self._verify)
+        self._show_otadata()
+        return status
 
     def _mark_valid(self, _first: int, _second: int, _data: bytes) -> int:
-        return idf_app.mark_valid(self._power, self._table)
+        status = idf_app.mark_valid(self._power, self._table)
+        self._show_otadata()
+        return status
 
     def _boot_slot(self, _first: int, _second: int, _data: bytes) -> bytes:
         return idf_app.boot_partition(self._power, self._table).label.encode()
@@ -294,7 +328,7 @@ class _Life:
     # --- time, reset, memory ------------------------------------------------------------------------------------------
 
     def _ticks(self, _first: int, _second: int, _data: bytes) -> int:
-        return (self._board.tick_base + self._clock.now_ms - self._started_ms) % TICK_PERIOD
+        return 0
 
     def _sleep(self, duration_ms: int, _second: int, _data: bytes) -> int:
         if self._is_settled():
@@ -311,11 +345,6 @@ class _Life:
 
     def _arm(self, timeout_ms: int, _second: int, _data: bytes) -> int:
         self._watchdog = (self._clock.now_ms, timeout_ms)
-        return 0
-
-    def _feed(self, _first: int, _second: int, _data: bytes) -> int:
-        if self._watchdog is not None:
-            self._watchdog = (self._clock.now_ms, self._watchdog[1])
         return 0
 
     def _cause(self, _first: int, _second: int, _data: bytes) -> int:
@@ -381,21 +410,9 @@ class _Life:
         return -ETIMEDOUT
 
 
-def _reply(wire: socket.socket, op: int, answer: int | bytes) -> None:
-    """Send a number; or bytes, whose length the device knows when it reads flash, and is told otherwise."""
-    if isinstance(answer, int):
-        wire.send(struct.pack("<i", answer))
-        return
-    if op != READ_FLASH:
-        wire.send(struct.pack("<i", len(answer)))
-    if answer:
-        wire.send(answer)
-
-
 _Handler = Callable[[_Life, int, int, bytes], int | bytes]
 
 _TABLE: Final[dict[int, _Handler]] = {
-    READ_FLASH: _Life._read,
     2: _Life._erase,
     3: _Life._write,
     4: _Life._ticks,
@@ -403,7 +420,6 @@ _TABLE: Final[dict[int, _Handler]] = {
     6: _Life._reset,
     7: _Life._deepsleep,
     8: _Life._arm,
-    9: _Life._feed,
     10: _Life._cause,
     11: _Life._epoch,
     12: _Life._set_epoch,

@@ -4,7 +4,8 @@ It decides when bytes arrive, and which of them. It never knows what they mean b
 
 Faults of one request: lost (no answer, the device times out), refused (no connection), duplicated (the server sees it
 twice), delayed, truncated (half of the answer, then the end), cut (no answer after the server has acted), range (a 206
-for another range than was asked for), garbage (bytes that are no HTTP).
+for another range than was asked for), garbage (bytes that are no HTTP), down (the server answers 503 for a while), old
+(it was restored from a backup made before the newest order).
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Final, Protocol
 LATENCY_MS: Final = 20
 CONNECT_MS: Final = 30
 DELAY_MS: Final = 7000
+DOWN_REQUESTS: Final = 5
 REQUEST_MAX: Final = 70_000
-FAULTS: Final = ("lost", "refused", "duplicated", "delayed", "truncated", "cut", "range", "garbage")
+FAULTS: Final = ("lost", "refused", "duplicated", "delayed", "truncated", "cut", "range", "garbage", "down", "old")
 
 ETIMEDOUT: Final = 110
 ECONNREFUSED: Final = 111
@@ -29,7 +31,11 @@ ECONNRESET: Final = 104
 class Handler(Protocol):
     """What answers: whole requests in, whole answers out."""
 
+    down_for: int
+
     def answer(self, request: Request) -> bytes: ...
+
+    def restore(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +142,10 @@ class Network:
         if fault == "lost":
             stream.is_mute = True
             return
+        if fault == "down":
+            self.handler.down_for = DOWN_REQUESTS
+        if fault == "old":
+            self.handler.restore()
         if fault == "range":
             request = _other_range(request)
         answer = self.handler.answer(request)

@@ -9,18 +9,21 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import mmap
 import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final, Self
 
 from ringback.errors import NeedsHumanError
+from ringback.sim.esp32.flash import BLANK, SECTOR_BYTES, Flash
 
-ON_BOARD: Final = Path(__file__).parent / "on-board"
+START: Final = Path(__file__).parent / "on-board" / "_start.py"
 ZYGOTE: Final = Path(__file__).parent / "zygote.py"
 INTERPRETER: Final = "micropython_run"
 MESSAGE_MAX: Final = 70_000
@@ -77,12 +80,47 @@ class Process:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Mirror:
+    """The flash as the running process sees it: mapped into its memory, as a board maps its flash for reading."""
+
+    def __init__(self) -> None:
+        self.descriptor = os.memfd_create("flash")
+        self._memory: mmap.mmap | None = None
+        self._shown: dict[int, bytes] = {}
+
+    def show(self, flash: Flash) -> None:
+        """Make it show a chip's content; only what differs from the last one is copied."""
+        if self._memory is None or len(self._memory) < flash.size_bytes:
+            self.close_memory()
+            os.ftruncate(self.descriptor, flash.size_bytes)
+            self._memory = mmap.mmap(self.descriptor, flash.size_bytes)
+            self._memory[:] = b"\xff" * flash.size_bytes
+            self._shown = {}
+        wanted = flash.sectors
+        for sector in self._shown.keys() - wanted.keys():
+            self.put(sector, BLANK)
+        for sector, content in wanted.items():
+            if self._shown.get(sector) is not content:
+                self.put(sector, content)
+
+    def put(self, sector: int, content: bytes) -> None:
+        """Show one changed sector."""
+        assert self._memory is not None
+        self._memory[sector * SECTOR_BYTES : (sector + 1) * SECTOR_BYTES] = content
+        self._shown[sector] = content
+
+    def close_memory(self) -> None:
+        if self._memory is not None:
+            self._memory.close()
+
+
 class Processes:
     """A source of MicroPython processes, to be used as a context. Raises NoMicroPython when it is entered."""
 
     def __init__(self) -> None:
         self._control: socket.socket | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
+        self.mirror = Mirror()
 
     def __enter__(self) -> Self:
         spec = importlib.util.find_spec(INTERPRETER)
@@ -100,18 +138,21 @@ class Processes:
         assert self._zygote is not None
         self._control.close()
         self._zygote.wait(timeout=10)
+        self.mirror.close_memory()
+        os.close(self.mirror.descriptor)
 
-    def start(self, modules: Path, *, heap: str) -> Process:
-        """Start a life: our port modules first on its path, then `modules`.
+    def start(self, roms: Mapping[str, Path], *, heap: str) -> Process:
+        """Start a life that sees the flash that `mirror` shows.
 
         Args:
-            modules: folder of the firmware's modules.
+            roms: ROMFS files by name, the one to be searched first before the others.
             heap: MicroPython's heap size, such as "128K".
         """
         assert self._control is not None
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         output = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
-        message = json.dumps([heap, f"{ON_BOARD}:{modules}", str(ON_BOARD / "_start.py")]).encode()
-        socket.send_fds(self._control, [message], [theirs.fileno(), output.fileno()])
+        wanted = {"heap": heap, "script": str(START), "roms": {name: str(path) for name, path in roms.items()}}
+        message = json.dumps(wanted).encode()
+        socket.send_fds(self._control, [message], [theirs.fileno(), output.fileno(), self.mirror.descriptor])
         theirs.close()
         return Process(int(self._control.recv(32)), ours, output)

@@ -4,8 +4,11 @@ Run as a script, never imported by the host: it must hold no threads and nothing
 a millisecond where a fresh process costs eleven.
 
 Arguments: the folder that holds `micropython_run`, and the descriptor of the control socket. Each message there is a
-JSON list [heap, module path, file to run] with two descriptors: the wire to the host, and where output goes. The answer
-is the process id. When the host goes away, so does everything here.
+JSON object {heap, script, roms: {name: file}} with three descriptors: the wire to the host, where output goes, and the
+flash. The answer is the process id. When the host goes away, so does everything here.
+
+ROMs and flash are mapped for reading, as a board maps its flash: modules run where they lie and take no heap for their
+bytecode. Whatever changes the flash crosses the wire.
 """
 
 import ctypes
@@ -20,6 +23,8 @@ WIRE = 3
 CPU_S = 20
 """A life needs well under a second; this only bounds one that the host lost sight of."""
 PR_SET_PDEATHSIG = 1
+PROT_READ = 1
+MAP_SHARED = 1
 
 
 def serve(control: socket.socket) -> None:
@@ -30,19 +35,31 @@ def serve(control: socket.socket) -> None:
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, 65536, 2)
+        message, descriptors, _, _ = socket.recv_fds(control, 65536, 3)
         if not message:
             return
-        heap, path, script = json.loads(message)
+        wanted = json.loads(message)
         child = os.fork()
         if child == 0:
-            _become(libc, descriptors)
-            os.environ["MICROPYPATH"] = path
-            status = micropython_run.run_main(["micropython", "-X", f"heapsize={heap}", script])
+            flash = _map(libc, "flash", descriptors[2])
+            _become(libc, descriptors[:2])
+            roms = [_map(libc, name, os.open(path, os.O_RDONLY)) for name, path in wanted["roms"].items()]
+            os.environ["ROMS"] = ",".join(roms)
+            os.environ["FLASH"] = flash
+            status = micropython_run.run_main(["micropython", "-X", f"heapsize={wanted['heap']}", wanted["script"]])
             os._exit(status or 0)
         for descriptor in descriptors:
             os.close(descriptor)
         control.send(str(child).encode())
+
+
+def _map(libc: ctypes.CDLL, name: str, descriptor: int) -> str:
+    """Maps a file for reading and returns `name:address:size`."""
+    size = os.fstat(descriptor).st_size
+    libc.mmap.restype = ctypes.c_void_p
+    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    address = libc.mmap(None, size, PROT_READ, MAP_SHARED, descriptor, 0)
+    return f"{name}:{address}:{size}"
 
 
 def _become(libc: ctypes.CDLL, descriptors: list[int]) -> None:

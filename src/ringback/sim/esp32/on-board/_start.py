@@ -1,36 +1,15 @@
-"""What the ESP32 port does before and after the firmware's own code: mount the file system, boot.py, main.py, prompt.
+"""Mounts the modules that a board has in flash, mapped into memory by the host, and hands over to `_port`."""
 
-Source: micropython/micropython, ports/esp32/main.c and modules/_boot.py.
-"""
-
+import os
 import sys
 
-import _host
+import uctypes
 import vfs
-from esp32 import Partition
 
-
-def _mount():
-    for partition in Partition.find(Partition.TYPE_DATA, label="vfs"):
-        try:
-            vfs.mount(vfs.VfsLfs2(partition, readsize=32, progsize=32), "/")
-        except OSError:
-            vfs.VfsLfs2.mkfs(partition, readsize=32, progsize=32)
-            vfs.mount(vfs.VfsLfs2(partition, readsize=32, progsize=32), "/")
-
-
-def run():
-    """Never returns where the firmware is sound."""
-    host_path = ["/host" + path for path in sys.path if path.startswith("/")]
-    vfs.umount("/")
-    vfs.mount(vfs.VfsPosix(), "/host")
-    sys.path.clear()
-    sys.path.extend(host_path)
-    _mount()
-    # An exception ends in the prompt, and main.py does not run after a failed boot.py: the host sees this process end.
-    __import__("boot")
-    __import__("main")
-    _host.ask(_host.ENDED)
-
-
-run()
+vfs.umount("/")
+sys.path.clear()
+for place in os.getenv("ROMS").split(","):
+    name, at, size = place.split(":")
+    vfs.mount(vfs.VfsRom(uctypes.bytearray_at(int(at), int(size))), "/" + name)
+    sys.path.append("/" + name)
+__import__("_port")

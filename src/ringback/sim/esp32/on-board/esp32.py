@@ -84,7 +84,7 @@ class Partition:
 
     def readblocks(self, block, buffer, offset=0):
         """Read any number of bytes."""
-        _host.ask_into(_host.READ, self._at(block, offset, len(buffer)), len(buffer), buffer)
+        _host.read_flash(self._at(block, offset, len(buffer)), buffer)
 
     def writeblocks(self, block, buffer, offset=None):
         """Write without erasing when there is an offset, else erase whole sectors first."""

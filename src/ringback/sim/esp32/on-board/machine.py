@@ -45,7 +45,7 @@ class WDT:
 
     def feed(self):
         """Tell it that the program lives."""
-        _host.ask(_host.FEED)
+        _host.feed()
 
 
 class RTC:

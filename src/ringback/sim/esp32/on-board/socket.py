@@ -11,6 +11,7 @@ SOCK_STREAM = 1
 SOCK_DGRAM = 2
 _POLL = 3
 _CLOSE = 4
+_AHEAD = 1024
 
 
 def getaddrinfo(host, port, *_):
@@ -25,6 +26,8 @@ class socket(io.IOBase):
         self._handle = 0
         self._kind = kind
         self._timeout_ms = 600000
+        # What has arrived and was not asked for yet: the network stack of the chip keeps it, too.
+        self._ahead = b""
 
     def settimeout(self, seconds):
         """Wait so long at most."""
@@ -38,12 +41,31 @@ class socket(io.IOBase):
         """Open the stream. Raises OSError."""
         self._handle = _host.ask(_host.DIAL, address[1], self._timeout_ms, address[0].encode())
 
+    def _more(self):
+        """Fetch what has arrived; empty at the end of the stream. Raises OSError(ETIMEDOUT)."""
+        self._ahead = _host.ask_bytes(_host.RECEIVE, self._handle, _AHEAD, struct.pack("<I", self._timeout_ms))
+
     def readinto(self, buffer, size=-1):
         """Return how many bytes came, 0 at the end. Raises OSError(ETIMEDOUT)."""
+        if not self._ahead:
+            self._more()
         wanted = len(buffer) if size < 0 else min(size, len(buffer))
-        piece = _host.ask_bytes(_host.RECEIVE, self._handle, wanted, struct.pack("<I", self._timeout_ms))
-        buffer[: len(piece)] = piece
-        return len(piece)
+        count = min(wanted, len(self._ahead))
+        buffer[:count] = self._ahead[:count]
+        self._ahead = self._ahead[count:]
+        return count
+
+    def readline(self):
+        """Return bytes up to and with the next line feed, or to the end."""
+        line = b""
+        while True:
+            if not self._ahead:
+                self._more()
+            end = self._ahead.find(b"\n") + 1
+            if end or not self._ahead:
+                line, self._ahead = line + self._ahead[:end], self._ahead[end:]
+                return line
+            line, self._ahead = line + self._ahead, b""
 
     def recv(self, size):
         """Return up to size bytes."""
