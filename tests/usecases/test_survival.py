@@ -21,6 +21,8 @@ def picture(world):
             device.seq,
             device.running.digests,
             device.confirmed.digests,
+            device.previous.digests,
+            device.boots,
             device.generation,
             device.issued_ms,
             device.fragment and device.fragment.fragment_id,
@@ -65,6 +67,8 @@ def test_model_rebuilt_from_store_and_journal_equals_the_one_that_was_lost(fold_
 
 def test_folding_twice_and_replaying_what_is_folded_changes_nothing():
     world = door_world(count=3)
+    world.boxes[0].boot()
+    world.pass_time(500)
     kept = dict(world.journal._batches)
     world.fold()
     world.restart()
