@@ -190,7 +190,7 @@ def utc_ms_of(text) -> int:
     except (TypeError, ValueError):
         numbers = [0] * 6
     # Written again it must be the same text: no signs, no spaces, nothing behind.
-    if text != "%04d-%02d-%02dT%02d:%02d:%02dZ" % tuple(numbers) or not 1 <= numbers[1] <= 12:
+    if text != "%04d-%02d-%02dT%02d:%02d:%02dZ" % tuple(numbers) or not _is_on_the_calendar(numbers):
         raise VerifyError(errors.VERIFY_DOCUMENT, "a time is written like 2026-12-01T00:00:00Z")
     year, month, day, hours, minutes, seconds = numbers
     # Days from civil: years that begin in March put the leap day last (H. Hinnant, chrono-compatible date algorithms).
@@ -198,3 +198,10 @@ def utc_ms_of(text) -> int:
     day_of_year = (153 * (month + (-3 if month > 2 else 9)) + 2) // 5 + day - 1
     days = year * 365 + year // 4 - year // 100 + year // 400 + day_of_year - 719468
     return days * MS_PER_DAY + (hours * 3600 + minutes * 60 + seconds) * 1000
+
+
+def _is_on_the_calendar(numbers: list) -> bool:
+    year, month, day, hours, minutes, seconds = numbers
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    lengths = (0, 31, 29 if is_leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    return 1 <= month <= 12 and 1 <= day <= lengths[month] and hours < 24 and minutes < 60 and seconds < 60
