@@ -35,6 +35,11 @@ VERIFY_EPOCH = "RB-VERIFY-010"  # an artifact below this plane's epoch floor (at
 VERIFY_DOCUMENT = "RB-VERIFY-011"  # not a document of this role
 VERIFY_ROOT = "RB-VERIFY-012"  # a root document without usable keys
 VERIFY_MANIFEST = "RB-VERIFY-013"  # a manifest that contradicts the desired state (attack class: mix and match)
+VERIFY_HASH = "RB-VERIFY-014"  # other bytes than the signed listing names (attack class: arbitrary software)
+VERIFY_VERSION = "RB-VERIFY-015"  # another version than the signed listing names (attack class: mix and match)
+VERIFY_LISTING = "RB-VERIFY-016"  # a file that no signed listing names (attack class: arbitrary software)
+VERIFY_KEY = "RB-VERIFY-017"  # a key of a scheme this verifier does not know
+VERIFY_ORDER = "RB-VERIFY-018"  # a role checked before the one that vouches for it: a bug of ours
 
 DESIRED_FIELD = "RB-DESIRED-001"  # a field is missing or not what it must be
 DESIRED_ORDER = "RB-DESIRED-002"  # the activation order names a plane wrongly
