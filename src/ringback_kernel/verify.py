@@ -200,7 +200,7 @@ def utc_ms_of(text) -> int:
     return days * MS_PER_DAY + (hours * 3600 + minutes * 60 + seconds) * 1000
 
 
-def _is_on_the_calendar(numbers: list) -> bool:
+def _is_on_the_calendar(numbers: list):
     year, month, day, hours, minutes, seconds = numbers
     is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
     lengths = (0, 31, 29 if is_leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)

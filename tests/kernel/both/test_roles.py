@@ -3,7 +3,7 @@
 import binascii
 import hashlib
 
-from ringback_kernel import documents, ecdsa, ed25519, errors, roles, wire
+from ringback_kernel import canonical, documents, ecdsa, ed25519, errors, roles
 from ringback_kernel.errors import KernelError
 from tests.kernel.both import curve_cases as c
 
@@ -32,7 +32,7 @@ def make_key(secret):
 
 
 def sign(document, *secrets):
-    signed = wire.canonical(document)
+    signed = canonical.encode(document)
     plain = signed.replace(b"\\n", b"\n")
     signatures = []
     for secret in secrets:
@@ -42,7 +42,7 @@ def sign(document, *secrets):
         else:
             raw = c.der(*c.p256_sign(secret, plain))
         signatures.append({"keyid": "k%d" % secret, "sig": binascii.hexlify(raw).decode()})
-    return b'{"signatures":' + wire.canonical(signatures) + b',"signed":' + signed + b"}"
+    return b'{"signatures":' + canonical.encode(signatures) + b',"signed":' + signed + b"}"
 
 
 def head(kind, version, expires="2026-12-01T00:00:00Z"):
