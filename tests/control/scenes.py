@@ -21,7 +21,7 @@ from ringback.control import (
     decide,
 )
 from ringback.control.table import GROWING
-from ringback.health import Budget, Cause, Cohort, GateParams, RingEvidence, StratumEvidence
+from ringback.health import Budget, Cause, GateParams, Prefix, RingEvidence, StratumEvidence
 
 NOW = 1_700_000_000_000
 OLD = NOW - 60_000
@@ -70,10 +70,10 @@ def family(
     """A family whose devices all entered at ``at_ms``; ``open_=`` adds unresolved ones, ``offered=`` not entered."""
     open_ = int(str(more.get("open_", 0)))
     entered = good + failed + open_
-    cohorts = (Cohort(at_ms, entered, good, failed, 0),) if entered else ()
+    prefixes = (Prefix(at_ms, entered, good, failed, 0),) if entered else ()
     causes = (Cause(rule, "model/face", "<=", 8_000, ("model/face",), 16_500, failed),) if failed else ()
     return StratumEvidence(
-        stratum, int(str(more.get("offered", 0))), cohorts, causes if rule else (), at_ms + 500 if failed else None
+        stratum, int(str(more.get("offered", 0))), prefixes, causes if rule else (), at_ms + 500 if failed else None
     )
 
 

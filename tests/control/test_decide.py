@@ -160,7 +160,7 @@ def test_a_ring_that_never_fits_opens_rationed_once_everything_so_far_has_mature
 
 
 def test_one_family_alone_can_hold_a_ring_back() -> None:
-    seen = evidence(family("door", 200), family("gate", 1, at_ms=NOW), rings=(RingEvidence(1, good=8),))
+    seen = evidence(family("door", 200), family("gate", 1, at_ms=NOW + 4_000), rings=(RingEvidence(1, good=8),))
     uneven = (*RINGS[:2], replace(RINGS[2], cuts=cuts(1, 16)), RINGS[3])
 
     assert wait_texts(rollout(State.BAKE, 1, rings=uneven), seen, NOW + 5_000)[0][0] is WaitKind.EVIDENCE

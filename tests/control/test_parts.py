@@ -36,7 +36,7 @@ from ringback.control import (
     ring_of,
 )
 from ringback.control.ring import CUT_EVERYONE, CUT_NOBODY, spread
-from ringback.health import BUDGETS, Deployment, GateParams, Outcome, StratumEvidence
+from ringback.health import BUDGETS, Budget, Deployment, GateParams, Outcome, StratumEvidence
 from tests.control.scenes import GATE, NOW, OLD, family, rollout
 
 # --- rings ---
@@ -191,6 +191,26 @@ def test_a_rare_family_grows_on_its_own_evidence_only() -> None:
     assert grants.left > 1_000
 
 
+def test_what_is_granted_is_spread_half_by_size_and_half_evenly_over_the_waiting_devices() -> None:
+    def granted(door: int, gate: int, mast: int, budget: int = 12) -> list[int]:
+        gate_ = GateParams(budgets=(Budget(3_000, budget),))
+        strata = [StratumEvidence(name, waiting=n) for name, n in (("door", door), ("gate", gate), ("mast", mast))]
+        return [each.left for each in exposure(gate_, strata, NOW).grants.strata]
+
+    assert granted(800, 120, 80) == [7, 2, 3]
+    assert granted(800, 200, 1) == [7, 4, 1]
+    assert granted(800, 0, 0) == [12, 0, 0]
+    assert granted(900, 80, 20, budget=1) == [0, 0, 1]
+    assert granted(900, 80, 20, budget=2) == [1, 0, 1]
+    assert granted(3, 2, 1) == [12, 12, 12]
+
+
+def test_nothing_is_spread_where_nobody_counted_who_waits() -> None:
+    strata = [StratumEvidence("door", waiting=5_000), StratumEvidence("mast")]
+
+    assert [each.left for each in exposure(GATE, strata, NOW).grants.strata] == [16, 16]
+
+
 def test_every_horizon_limits_by_its_own_budget() -> None:
     gate = GateParams(budgets=BUDGETS["standard"])
     limits = exposure(gate, (family("door", 100, at_ms=NOW - 2 * 3_600_000),), NOW)
@@ -204,10 +224,10 @@ def test_every_horizon_limits_by_its_own_budget() -> None:
 
 def test_failures_seen_at_a_short_horizon_raise_the_bound_of_every_longer_one() -> None:
     gate = GateParams(budgets=BUDGETS["standard"])
-    old = family("door", 300, at_ms=NOW - 48 * 3_600_000).cohorts
+    old = family("door", 300, at_ms=NOW - 48 * 3_600_000).prefixes
     young = family("door", 40, 10, at_ms=NOW - 2 * 3_600_000)
 
-    limits = exposure(gate, (replace(young, cohorts=(*old, *young.cohorts)),), NOW).limits
+    limits = exposure(gate, (replace(young, prefixes=(*old, *young.prefixes)),), NOW).limits
 
     bounds = [limit.u_ppm for limit in limits if limit.scope == ""]
     assert bounds == [bounds[0]] * 3

@@ -127,6 +127,32 @@ def test_silence_past_the_heartbeat_after_entry_is_a_failure_and_stays_one_when_
     assert silence_due_at_ms(entered, listening_since_ms=T0, heartbeat_ms=5_000) == T0 + 6_000
 
 
+def test_a_device_that_came_back_is_watched_again_and_can_still_be_proven_or_fall_silent_again() -> None:
+    confirmed = told(offered(), Heard(1, entered=True, result=CONFIRMED))
+    silent = silence(confirmed, T0 + 10_000)
+    back = told(silent, Heard(1, entered=True, result=CONFIRMED), at_ms=T0 + 20_000)
+
+    assert not silent.is_returned and silent.is_failed
+    assert back.is_returned and back.is_failed and back.is_watched
+    assert silence(back, T0 + 24_999) == back
+    again = silence(back, T0 + 25_000)
+    assert again.outcome is Outcome.SILENT and not again.is_returned
+    proven = silence(told(back, Heard(1), at_ms=T0 + 61_000), T0 + 61_000)
+    assert proven.outcome is Outcome.PROVEN and proven.is_returned
+
+
+def test_the_odds_of_the_first_silence_are_kept() -> None:
+    entered = told(offered(), Heard(1, entered=True))
+    watch = {"listening_since_ms": 0, "heartbeat_ms": 5_000, "horizon_ms": 60_000}
+    silent = after_silence(entered, **watch, now_ms=T0 + 10_000, odds_ppm=64)
+    back = told(silent, Heard(1), at_ms=T0 + 11_000)
+    again = after_silence(back, **watch, now_ms=T0 + 20_000, odds_ppm=1_024)
+
+    assert silent.silent_odds_ppm == 64
+    assert again.outcome is Outcome.SILENT
+    assert again.silent_odds_ppm == 64
+
+
 def test_an_outage_of_the_server_is_nobodys_silence() -> None:
     entered = told(offered(), Heard(1, entered=True))
     hour_later_ms = T0 + 3_600_000

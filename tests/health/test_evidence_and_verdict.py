@@ -8,16 +8,17 @@ from dataclasses import replace
 import pytest
 
 from ringback.health import (
+    BUDGETS,
     BlameBasis,
     Budget,
     Cause,
-    Cohort,
     Deployment,
     Drill,
     GateParams,
     Ledger,
     Level,
     Outcome,
+    Prefix,
     Result,
     ResultKind,
     StratumEvidence,
@@ -27,7 +28,9 @@ from ringback.health import (
     words,
 )
 from ringback.health.blame import blamed
-from ringback.health.evidence import CAUSES_MAX, bucket_ms
+from ringback.health.ledger import CAUSES_MAX, bucket_ms
+from ringback.health.params import MINUTE_MS
+from ringback.stats import RiskSet, Tally
 
 T0 = 1_700_000_000_000
 GATE = GateParams(p0_ppm=20_000, p1_ppm=100_000, budgets=(Budget(3_200, 16),), heartbeat_ms=5_000)
@@ -243,34 +246,83 @@ def test_the_fold_of_changes_equals_the_fold_of_the_final_state_in_any_order() -
     assert walked.rings() == rebuilt.rings()
 
 
-def test_compacting_keeps_every_count_and_a_late_failure_still_finds_its_cohort() -> None:
-    deployments = [device(number, at_ms=OLD + 700 * number, result=GOOD) for number in range(30)]
-    plain, compacted = folded(*deployments), folded(*deployments)
-    compacted.compact(T0 - 20_000)
-    late = replace(deployments[0], outcome=Outcome.FELL_BACK, confirmed_at_ms=None, result=slow())
-    for ledger in (plain, compacted):
-        ledger.change(deployments[0], late)
-
-    assert len(compacted.strata()[0].cohorts) == 1
-    assert judge(GATE, compacted.strata(), T0, changed=CHANGED) == judge(GATE, plain.strata(), T0, changed=CHANGED)
-    compacted.compact(T0 - 30_000)
-    assert len(compacted.strata()[0].cohorts) == 1
+STANDARD = GateParams(budgets=BUDGETS["standard"], heartbeat_ms=15 * MINUTE_MS)
 
 
-def test_compacting_before_anything_entered_leaves_nothing_behind() -> None:
-    ledger = folded()
-    ledger.compact(T0)
+def a_week_of_entries(count: int) -> list[Deployment]:
+    dice = random.Random(count)
+    return [
+        device(number, at_ms=T0 + int(dice.uniform(0, 7 * 24 * 60) * MINUTE_MS), result=GOOD) for number in range(count)
+    ]
 
-    assert all(not stratum.cohorts for stratum in ledger.strata())
+
+def test_buckets_grow_with_age_so_that_a_week_of_entries_stays_small() -> None:
+    ledger = Ledger(STANDARD, strata=("door",), rings_count=1)
+    for deployment in sorted(a_week_of_entries(5_000), key=lambda each: each.entered_at_ms or 0):
+        ledger.change(None, deployment)
+
+    assert len(ledger.strata()[0].prefixes) <= 46 + 17 + 17 + 1
+    assert ledger.strata()[0].entered == 5_000
 
 
-def test_cohorts_are_never_older_than_their_youngest_device() -> None:
+@pytest.mark.parametrize("horizon", range(3))
+def test_no_horizon_is_blurred_by_more_than_a_sixteenth_and_never_to_the_unsafe_side(horizon: int) -> None:
+    fed = a_week_of_entries(2_000)
+    ledger = Ledger(STANDARD, strata=("door",), rings_count=1)
+    for deployment in sorted(fed, key=lambda each: each.entered_at_ms or 0):
+        ledger.change(None, deployment)
+    now_ms = max(each.entered_at_ms or 0 for each in fed)
+    horizon_ms = STANDARD.budgets[horizon].horizon_ms
+
+    seen = ledger.strata()[0].entered_before(now_ms - horizon_ms).devices
+
+    def entered_by(instant_ms: int) -> int:
+        return sum((each.entered_at_ms or 0) <= instant_ms for each in fed)
+
+    assert entered_by(now_ms - horizon_ms - horizon_ms // 16 - MINUTE_MS) <= seen <= entered_by(now_ms - horizon_ms)
+
+
+def test_the_order_of_feeding_does_not_matter_and_a_late_failure_still_finds_its_bucket() -> None:
+    fed = a_week_of_entries(500)
+    late = replace(fed[0], outcome=Outcome.FELL_BACK, confirmed_at_ms=None, result=slow())
+    walked, rebuilt = (Ledger(STANDARD, strata=("door",), rings_count=1) for _ in range(2))
+    for deployment in sorted(fed, key=lambda each: each.entered_at_ms or 0):
+        walked.change(None, deployment)
+    walked.change(fed[0], late)
+    for deployment in [*reversed(fed[1:]), late]:
+        rebuilt.change(None, deployment)
+
+    assert walked.strata() == rebuilt.strata()
+    assert walked.strata()[0].failed == 1
+
+
+def test_prefixes_are_never_older_than_their_youngest_device() -> None:
     deployment = device(1, at_ms=OLD + 1)
-    cohort = folded(deployment).strata()[0].cohorts[0]
+    prefix = folded(deployment).strata()[0].prefixes[0]
 
-    assert OLD + 1 <= cohort.entered_at_ms <= OLD + 1 + bucket_ms(GATE)
+    assert OLD + 1 <= prefix.by_ms <= OLD + 1 + bucket_ms(GATE)
     assert bucket_ms(GATE) == 200
     assert bucket_ms(GateParams()) == 60_000
+
+
+def test_a_silence_remembers_its_odds_and_one_of_control_is_counted_beside_it() -> None:
+    silent = replace(device(1), outcome=Outcome.SILENT, counted_silent=True, silent_odds_ppm=1_024)
+    ledger = folded(silent, device(2))
+    ledger.control_fell_silent("door", 1_024)
+    ledger.control_fell_silent("door", 4_096)
+
+    assert ledger.strata()[0].risks == (RiskSet(1_024, 1, 1), RiskSet(4_096, 0, 1))
+    ledger.change(silent, None)
+    assert ledger.strata()[0].risks == (RiskSet(1_024, 0, 1), RiskSet(4_096, 0, 1))
+
+
+def test_a_device_that_came_back_counts_against_halting_and_not_against_the_certificate() -> None:
+    back = replace(device(1, result=GOOD), counted_silent=True)
+    prefix = folded(back, device(2, result=GOOD)).strata()[0].everyone
+
+    assert (prefix.failed, prefix.good, prefix.returned) == (1, 1, 1)
+    assert prefix.for_halting == Tally(2, 1)
+    assert prefix.for_certifying == Tally(2, 0)
 
 
 def test_ring_counts_follow_offers_drills_refusals_and_withdrawals() -> None:
@@ -293,7 +345,7 @@ def test_silence_counts_as_failure_without_naming_a_plane() -> None:
     silent = replace(device(1), outcome=Outcome.SILENT, counted_silent=True)
     stratum = folded(silent).strata()[0]
 
-    assert stratum.cohorts[0] == Cohort(stratum.cohorts[0].entered_at_ms, 1, 0, 1, 1)
+    assert stratum.prefixes[0] == Prefix(stratum.prefixes[0].by_ms, 1, 0, 1, 1)
     assert stratum.causes == (Cause("", "", "", None, (), None, 1),)
 
 

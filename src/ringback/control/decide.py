@@ -18,6 +18,7 @@ waits for.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ringback.control.exposure import NO_GRANTS, Exposure, Grants, exposure
@@ -242,14 +243,18 @@ def _wakeup(moment: Moment, answer: Answer) -> int | None:
         return None
     instants = [each.until_ms for each in answer.waiting if each.until_ms is not None]
     instants.append(patience_ends_at_ms(moment.rollout) or 0)
-    instants.extend(_maturities(moment.rollout.gate, moment.evidence.strata))
+    instants.extend(_maturities(moment.rollout.gate, moment.evidence.strata, moment.now_ms))
     instants.append(opening(moment.rollout.maintenance, moment.now_ms).changes_at_ms or 0)
     return min((instant for instant in instants if instant > moment.now_ms), default=None)
 
 
-def _maturities(gate: GateParams, strata: tuple[StratumEvidence, ...]) -> list[int]:
-    """When each cohort becomes a prefix of its own: at the ages at which ``judge`` and ``exposure`` look."""
+def _maturities(gate: GateParams, strata: tuple[StratumEvidence, ...], now_ms: int) -> Iterator[int]:
+    """When the next devices reach the ages at which ``judge`` and ``exposure`` look."""
     ages_ms = [gate.shortest_horizon_ms // 2]
     for budget in gate.budgets:
         ages_ms += [budget.horizon_ms, budget.horizon_ms + gate.heartbeat_ms]
-    return [cohort.entered_at_ms + age_ms for each in strata for cohort in each.cohorts for age_ms in ages_ms]
+    for stratum in strata:
+        for age_ms in ages_ms:
+            instant_ms = stratum.next_matures_at_ms(age_ms, now_ms)
+            if instant_ms is not None:
+                yield instant_ms

@@ -12,7 +12,11 @@ device as verified before it is old enough and good.
   Read: the expected number of failures still hidden among devices we are not sure about is at most B_h, with
   confidence 1 - delta. Without data U is 1, so the first devices are at most B; each verified generation multiplies
   them; an early failure shrinks them; a rare family grows on its own evidence.
-- Matured at h = entered at least h plus the heartbeat time ago, so that a silent device has been counted as failed.
+- Matured at h = entered at least h ago. A matured device that has not confirmed counts as failed in U and stays
+  unverified, so a device that never came back is not taken for good while its heartbeat time runs. Only one that
+  confirmed and then fell silent is found up to one heartbeat later.
+- What is granted is spread half by the families' shares of the waiting devices and half evenly, so that a rare family
+  gives evidence early.
 - Between two decisions the caller takes offers from ``Grants`` one by one; it never runs below zero.
 
 Source: the anytime-valid upper bound of ``ringback.stats.bernoulli``; the rule is Ringback's own.
@@ -20,11 +24,11 @@ Source: the anytime-valid upper bound of ``ringback.stats.bernoulli``; the rule 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from ringback.health.evidence import StratumEvidence
+from ringback.health.evidence import NOBODY, Prefix, StratumEvidence, summed
 from ringback.health.params import PPM, GateParams, certificate_engine
 from ringback.stats import NOTHING_SEEN, Tally, upper_bound
 
@@ -109,41 +113,59 @@ class Exposure:
 
 def exposure(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> Exposure:
     """Return the limits and grants at ``now_ms`` (UTC ms) for the evidence of all planned families."""
-    fleet = _limits(gate, WHOLE_FLEET, strata, now_ms)
-    families = {stratum.stratum: _limits(gate, stratum.stratum, (stratum,), now_ms) for stratum in strata}
+    ages = [[each.prefix(now_ms - budget.horizon_ms) for budget in gate.budgets] for each in strata]
+    fleet = _limits(gate, WHOLE_FLEET, strata, [summed(matured) for matured in zip(*ages, strict=True)])
+    families = {
+        each.stratum: _limits(gate, each.stratum, (each,), matured) for each, matured in zip(strata, ages, strict=True)
+    }
     left = _room(fleet)
-    grants = Grants(
-        left, tuple(StratumGrant(stratum, min(left, _room(limits))) for stratum, limits in families.items())
-    )
+    rooms = {stratum: min(left, _room(limits)) for stratum, limits in families.items()}
+    waiting = {each.stratum: each.waiting for each in strata if each.waiting is not None}
+    if len(waiting) == len(strata) and sum(waiting.values()) > left:
+        rooms = _spread(left, rooms, waiting)
+    grants = Grants(left, tuple(StratumGrant(stratum, room) for stratum, room in rooms.items()))
     return Exposure((*fleet, *(limit for limits in families.values() for limit in limits)), grants)
+
+
+def _spread(left: int, rooms: Mapping[str, int], waiting: Mapping[str, int]) -> dict[str, int]:
+    """Share ``left`` offers out: half by waiting devices, half evenly, never more than room or devices; what a family
+    cannot use goes to the others."""
+    given = dict.fromkeys(rooms, 0)
+    caps = {stratum: min(room, waiting[stratum]) for stratum, room in rooms.items()}
+    open_ = [stratum for stratum, cap in caps.items() if cap]
+    while left and open_:
+        total = sum(waiting[stratum] for stratum in open_)
+        share = {stratum: left * (waiting[stratum] / total + 1 / len(open_)) / 2 for stratum in open_}
+        more = {stratum: min(int(share[stratum]), caps[stratum] - given[stratum]) for stratum in open_}
+        if not any(more.values()):  # fewer offers than families: one each, to those that have least
+            neediest = sorted(open_, key=lambda each: (given[each], waiting[each], each))
+            more = dict.fromkeys(neediest[:left], 1)
+        for stratum, count in more.items():
+            given[stratum] += count
+        left -= sum(more.values())
+        open_ = [stratum for stratum in open_ if given[stratum] < caps[stratum]]
+    return given
 
 
 def _room(limits: Sequence[Limit]) -> int:
     return max(0, min(limit.allowed - limit.unverified for limit in limits))
 
 
-def _limits(gate: GateParams, scope: str, strata: Sequence[StratumEvidence], now_ms: int) -> tuple[Limit, ...]:
-    offered = sum(stratum.offered for stratum in strata)
-    entered = sum(stratum.entered for stratum in strata)
-    failed = sum(stratum.failed for stratum in strata)
+def _limits(
+    gate: GateParams, scope: str, strata: Sequence[StratumEvidence], matured: Sequence[Prefix]
+) -> tuple[Limit, ...]:
+    offered = sum([each.offered for each in strata])
+    entered = sum([each.entered for each in strata])
+    failed = sum([each.failed for each in strata])
     excess = max(0.0, failed - gate.p0_ppm / PPM * entered)
     bound, limits = 0.0, []
-    for budget in gate.budgets:
-        by_ms = now_ms - budget.horizon_ms - gate.heartbeat_ms
-        matured = NOTHING_SEEN
-        for stratum in strata:
-            matured = _sum(matured, stratum.matured_before(by_ms))
-        bound = max(bound, upper_bound(matured, gate.delta))
+    for budget, seen in zip(gate.budgets, matured or [NOBODY] * len(gate.budgets), strict=True):
+        bound = max(bound, upper_bound(seen.for_certifying, gate.delta))
         # Matured devices that are still open count as failed in U and stay unverified here: both are the safe side.
-        verified = matured.devices - matured.failed
-        unverified = offered + entered - failed - verified
+        unverified = offered + entered - failed - seen.good
         allowed = floor(max(1.0, budget.devices - excess) / bound)
         limits.append(Limit(scope, budget.horizon_ms, unverified, allowed, ceil(bound * PPM)))
     return tuple(limits)
-
-
-def _sum(one: Tally, other: Tally) -> Tally:
-    return Tally(one.devices + other.devices, one.failed + other.failed)
 
 
 @dataclass(frozen=True, slots=True)

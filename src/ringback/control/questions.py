@@ -214,7 +214,8 @@ def _stability(moment: Moment) -> Answer:
         return _wait(WaitKind.TIME, "The stability window before full runs.", stable_at_ms)
     if verdict.kind is VerdictKind.PASS or CERTIFICATE in rollout.approvals:
         return _opened(moment, len(rollout.rings) - 1)
-    if moment.exposure.unverified_at(rollout.gate.longest_horizon_ms):
+    can_mature = verdict.matured < verdict.entered or moment.exposure.unverified_at(rollout.gate.longest_horizon_ms)
+    if can_mature:
         return Answer(None, waiting=(Waiting(WaitKind.EVIDENCE, " ".join(verdict.reasons)),))
     shown = f"The rings before full show at best: below {words.share(verdict.u_ppm)}. {_best_of_fleet(rollout)}"
     return Answer(Event.APPROVAL_NEEDED, (*verdict.reasons, shown), awaiting=CERTIFICATE)

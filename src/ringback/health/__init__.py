@@ -5,13 +5,16 @@ Decides: what counts as evidence, what it proves, whom it blames, and how to say
 
 - ``params``      the numbers a release promises and risks (SLO, error rates, budgets, horizons).
 - ``deployment``  one release on one device: the unit of evidence, folded from its reports.
-- ``evidence``    the fold of many deployments into a few counts, incrementally.
+- ``evidence``    the few counts that many deployments come down to.
+- ``ledger``      the fold of deployments into them, incrementally.
+- ``control_group``  what happens without the release: dark sites, and the odds of every silence.
 - ``blame``       which plane, by the failing rule, else by the rung that healed.
 - ``verdict``     the judgement.
 - ``words``       the same for people.
 """
 
 from ringback.health.blame import Blame, BlameBasis
+from ringback.health.control_group import ControlGroup
 from ringback.health.deployment import (
     Deployment,
     Drill,
@@ -25,7 +28,8 @@ from ringback.health.deployment import (
     silence_due_at_ms,
     withdrawn,
 )
-from ringback.health.evidence import Cause, Cohort, Ledger, RingEvidence, StratumEvidence
+from ringback.health.evidence import Cause, Prefix, RingEvidence, StratumEvidence
+from ringback.health.ledger import Ledger
 from ringback.health.params import BUDGETS, BadGate, Budget, GateParams, checked
 from ringback.health.verdict import Level, Measure, Verdict, VerdictKind, judge
 
@@ -36,7 +40,7 @@ __all__ = [
     "BlameBasis",
     "Budget",
     "Cause",
-    "Cohort",
+    "ControlGroup",
     "Deployment",
     "Drill",
     "GateParams",
@@ -45,6 +49,7 @@ __all__ = [
     "Level",
     "Measure",
     "Outcome",
+    "Prefix",
     "Result",
     "ResultKind",
     "RingEvidence",

@@ -1,45 +1,57 @@
-"""Folds deployments into a few counts per family and ring, one changed device at a time.
+"""The values evidence is made of: counts per hardware family and per ring.
 
-Decides: what each deployment contributes. Never: keeps a device; what it costs does not grow with the fleet.
+Decides: nothing. Never: keeps a device; what evidence costs does not grow with the fleet.
 
-- A change is (before, after) of one deployment: the old contribution is taken out, the new one put in, so a late
-  failure corrects the cohort that the device entered with, and a replay adds nothing.
-- Cohorts are buckets of the *entry* time. A bucket's instant is its end, so no device is taken for older than it is.
+- A prefix is "all devices of this family that entered by an instant". Prefixes are cumulative, so any question about an
+  age is one search, and every one of them is a prefix of one order, which is what the tests of ``ringback.stats`` need.
 - For halting an unresolved device counts as good, for certifying as failed: both are the safe side. Missing evidence
   is never a pass.
-- Devices are told apart by family (stratum) only: a family is what fails alone.
+- Families (strata) are what devices are told apart by: a family is what fails alone.
 
 Source: the prefix argument of ``ringback.stats.bernoulli``; cohorts by entry as in survival analysis.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
 
-from ringback.health.deployment import Deployment, Drill, Outcome, ResultKind
-from ringback.health.params import MINUTE_MS, GateParams
-from ringback.stats import Tally
-
-BUCKETS_PER_HORIZON = 16
-"""Entry times are rounded up by at most a sixteenth of the shortest horizon."""
-
-CAUSES_MAX = 32
-"""Distinct failure causes kept per stratum; more, and the rest are counted as one, so no device can grow the state."""
+from ringback.stats import RiskSet, Tally
 
 
 @dataclass(frozen=True, slots=True)
-class Cohort:
-    """Devices of one stratum that entered by ``entered_at_ms`` (and after the cohort before).
+class Prefix:
+    """All devices of one stratum that entered by ``by_ms``, UTC ms.
 
-    ``good`` are confirmed and not failed since; ``failed`` includes ``silent``; the rest is unresolved.
+    ``good`` are confirmed and not failed since; ``failed`` includes ``silent``, which includes ``returned``: silent for
+    a while, then back and healthy. The rest is unresolved.
     """
 
-    entered_at_ms: int
+    by_ms: int
     entered: int
     good: int
     failed: int
     silent: int
+    returned: int = 0
+
+    @property
+    def for_halting(self) -> Tally:
+        """Unresolved devices count as good: a lower bound of the evidence that this very prefix will end with."""
+        return Tally(self.entered, self.failed)
+
+    @property
+    def for_certifying(self) -> Tally:
+        """Unresolved devices count as failed; those that came back do not."""
+        return Tally(self.entered, self.entered - self.good - self.returned)
+
+
+NOBODY = Prefix(0, 0, 0, 0, 0)
+"""The prefix before the first device."""
+
+
+_by: Callable[[Prefix], int] = attrgetter("by_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,46 +76,75 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class StratumEvidence:
-    """All evidence of one hardware family: ``offered`` devices have not entered, the others are in ``cohorts``."""
+    """All evidence of one hardware family.
+
+    Attributes:
+        offered: devices that were offered the release and have not entered.
+        prefixes: devices that entered, cumulative, by rising instant; the last one holds them all.
+        causes: of the failed ones, most frequent first.
+        last_failed_at_ms: when the latest failure was heard; None without one.
+        waiting: members of open rings that were heard lately and not offered the release yet; None = not counted.
+            Grants are then given first come, first served instead of spread over the families.
+        risks: silences of updated and of control devices by the odds at which they happened.
+    """
 
     stratum: str
     offered: int = 0
-    cohorts: tuple[Cohort, ...] = ()
+    prefixes: tuple[Prefix, ...] = ()
     causes: tuple[Cause, ...] = ()
     last_failed_at_ms: int | None = None
+    waiting: int | None = None
+    risks: tuple[RiskSet, ...] = ()
+
+    @property
+    def everyone(self) -> Prefix:
+        """All devices that entered."""
+        return self.prefixes[-1] if self.prefixes else NOBODY
 
     @property
     def entered(self) -> int:
         """Devices that entered, whatever became of them."""
-        return sum(cohort.entered for cohort in self.cohorts)
+        return self.everyone.entered
 
     @property
     def failed(self) -> int:
         """Devices that failed, by any signal."""
-        return sum(cohort.failed for cohort in self.cohorts)
+        return self.everyone.failed
 
     @property
     def tally(self) -> Tally:
         """All that entered, unresolved devices counted as good."""
-        return Tally(self.entered, self.failed)
+        return self.everyone.for_halting
+
+    def prefix(self, instant_ms: int) -> Prefix:
+        """Return the devices that entered by ``instant_ms``."""
+        index = bisect_right(self.prefixes, instant_ms, key=_by)
+        return self.prefixes[index - 1] if index else NOBODY
 
     def entered_before(self, instant_ms: int) -> Tally:
         """Return the prefix that entered by ``instant_ms``, unresolved devices counted as good (for halting)."""
-        devices = failed = 0
-        for cohort in self.cohorts:
-            if cohort.entered_at_ms <= instant_ms:
-                devices += cohort.entered
-                failed += cohort.failed
-        return Tally(devices, failed)
+        return self.prefix(instant_ms).for_halting
 
     def matured_before(self, instant_ms: int) -> Tally:
         """Return the prefix that entered by ``instant_ms``, unresolved devices counted as failed (for certifying)."""
-        devices = good = 0
-        for cohort in self.cohorts:
-            if cohort.entered_at_ms <= instant_ms:
-                devices += cohort.entered
-                good += cohort.good
-        return Tally(devices, devices - good)
+        return self.prefix(instant_ms).for_certifying
+
+    def next_matures_at_ms(self, age_ms: int, now_ms: int) -> int | None:
+        """Return when the next prefix reaches ``age_ms``, after ``now_ms``; None if all have."""
+        index = bisect_right(self.prefixes, now_ms - age_ms, key=_by)
+        return self.prefixes[index].by_ms + age_ms if index < len(self.prefixes) else None
+
+
+def summed(prefixes: Iterable[Prefix]) -> Prefix:
+    """Return several families' prefixes as one; its instant says nothing."""
+    entered = good = failed = silent = returned = 0
+    for each in prefixes:
+        entered += each.entered
+        good += each.good
+        failed += each.failed
+        silent += each.silent
+        returned += each.returned
+    return Prefix(0, entered, good, failed, silent, returned)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +153,7 @@ class RingEvidence:
 
     Attributes:
         left: members that were heard within the heartbeat time, may take the release now and have not been offered
-            it; counted by the server, because this fold never sees a device without a deployment.
+            it; counted by the server, because the fold never sees a device without a deployment.
         busy: members that wait because another rollout's trial runs on them.
         offered, moving: granted and not entered; granted and not resolved (includes ``offered``).
         good, failed, refused, withdrawn: resolved; ``refused`` are unsuitable devices, no failures.
@@ -133,164 +174,3 @@ class RingEvidence:
     drills_passed: int = 0
     drills_failed: int = 0
     slowest_recovery_ms: int | None = None
-
-
-@dataclass(slots=True)
-class _StratumCounts:
-    offered: int = 0
-    cohorts: dict[int, Cohort] = field(default_factory=dict)
-    causes: dict[tuple[str, ...], Cause] = field(default_factory=dict)
-    last_failed_at_ms: int | None = None
-
-
-def bucket_ms(gate: GateParams) -> int:
-    """Return the width of entry buckets for a gate: a sixteenth of its shortest horizon, at most a minute."""
-    return max(1, min(MINUTE_MS, gate.shortest_horizon_ms // BUCKETS_PER_HORIZON))
-
-
-class Ledger:
-    """The running fold of one rollout's deployments. Feed it every change once; read ``strata`` and ``rings``.
-
-    It can be rebuilt from the stored deployments at any time by feeding each as (None, deployment).
-    """
-
-    __slots__ = ("_bucket_ms", "_floor_ms", "_rings", "_strata")
-
-    def __init__(self, gate: GateParams, *, strata: Iterable[str], rings_count: int) -> None:
-        """Start empty.
-
-        Args:
-            gate: sets the width of the entry buckets.
-            strata: all planned families; fixed, because the evidence is averaged over them.
-            rings_count: rings of the rollout.
-        """
-        self._bucket_ms = bucket_ms(gate)
-        self._floor_ms = 0
-        self._strata = {stratum: _StratumCounts() for stratum in strata}
-        self._rings = [RingEvidence(ring) for ring in range(rings_count)]
-
-    def change(self, before: Deployment | None, after: Deployment | None) -> None:
-        """Take out what ``before`` contributed and put in what ``after`` contributes."""
-        if before is not None:
-            self._count(before, -1)
-        if after is not None:
-            self._count(after, 1)
-
-    def compact(self, matured_by_ms: int) -> None:
-        """Merge all buckets that ended by ``matured_by_ms`` into one per stratum, which no horizon tells apart."""
-        floor_ms = matured_by_ms - matured_by_ms % self._bucket_ms
-        if floor_ms <= self._floor_ms:
-            return
-        self._floor_ms = floor_ms
-        for counts in self._strata.values():
-            merged = Cohort(floor_ms, 0, 0, 0, 0)
-            for end_ms in [end for end in counts.cohorts if end <= floor_ms]:
-                merged = _summed(merged, counts.cohorts.pop(end_ms), 1)
-            if merged.entered:
-                counts.cohorts[floor_ms] = merged
-
-    def strata(self) -> tuple[StratumEvidence, ...]:
-        """Return the evidence per family, families and cohorts in order."""
-        return tuple(
-            StratumEvidence(
-                stratum,
-                counts.offered,
-                tuple(cohort for _end, cohort in sorted(counts.cohorts.items())),
-                tuple(sorted(counts.causes.values(), key=lambda cause: (-cause.devices, cause.rule, cause.plane))),
-                counts.last_failed_at_ms,
-            )
-            for stratum, counts in sorted(self._strata.items())
-        )
-
-    def rings(self) -> tuple[RingEvidence, ...]:
-        """Return the counts per ring, by index; ``left`` and ``busy`` are the caller's to fill."""
-        return tuple(self._rings)
-
-    def _count(self, deployment: Deployment, sign: int) -> None:
-        self._rings[deployment.ring] = _ring_counted(self._rings[deployment.ring], deployment, sign)
-        counts = self._strata.setdefault(deployment.stratum, _StratumCounts())
-        if deployment.entered_at_ms is None:
-            counts.offered += sign if deployment.is_moving else 0
-            return
-        failed = int(deployment.is_failed)
-        start_ms = deployment.entered_at_ms - deployment.entered_at_ms % self._bucket_ms
-        end_ms = max(start_ms + self._bucket_ms, self._floor_ms)
-        one = Cohort(end_ms, 1, int(deployment.is_good), failed, int(deployment.counted_silent))
-        cohort = _summed(counts.cohorts.get(end_ms, Cohort(end_ms, 0, 0, 0, 0)), one, sign)
-        assert cohort.entered >= cohort.good + cohort.failed >= 0
-        counts.cohorts[end_ms] = cohort
-        if not cohort.entered:
-            del counts.cohorts[end_ms]
-        if failed:
-            _count_cause(counts, deployment, sign)
-            if sign > 0:
-                counts.last_failed_at_ms = max(counts.last_failed_at_ms or 0, deployment.outcome_at_ms)
-
-
-def _summed(cohort: Cohort, other: Cohort, sign: int) -> Cohort:
-    return Cohort(
-        cohort.entered_at_ms,
-        cohort.entered + sign * other.entered,
-        cohort.good + sign * other.good,
-        cohort.failed + sign * other.failed,
-        cohort.silent + sign * other.silent,
-    )
-
-
-def _ring_counted(ring: RingEvidence, deployment: Deployment, sign: int) -> RingEvidence:
-    moving = deployment.is_moving
-    slowest_ms = ring.slowest_recovery_ms
-    if deployment.drill is Drill.PASSED and deployment.recover_ms is not None:
-        slowest_ms = max(slowest_ms or 0, deployment.recover_ms)
-    return replace(
-        ring,
-        offered=ring.offered + sign * (moving and deployment.entered_at_ms is None),
-        moving=ring.moving + sign * moving,
-        good=ring.good + sign * deployment.is_good,
-        failed=ring.failed + sign * deployment.is_failed,
-        refused=ring.refused + sign * (_is_unsuitable(deployment)),
-        withdrawn=ring.withdrawn + sign * (deployment.outcome is Outcome.WITHDRAWN),
-        drills_pending=ring.drills_pending + sign * (deployment.drill is Drill.PENDING and moving),
-        drills_passed=ring.drills_passed + sign * (deployment.drill is Drill.PASSED),
-        drills_failed=ring.drills_failed + sign * (deployment.drill is Drill.FAILED),
-        slowest_recovery_ms=slowest_ms,
-    )
-
-
-def _is_unsuitable(deployment: Deployment) -> bool:
-    """Refused, or failed before entering (could not fetch, could not verify): says nothing about the release."""
-    return deployment.outcome in (Outcome.REFUSED, Outcome.FAILED) and deployment.entered_at_ms is None
-
-
-def _count_cause(counts: _StratumCounts, deployment: Deployment, sign: int) -> None:
-    one = cause_of(deployment)
-    key = (one.rule, one.plane, one.operator, str(one.limit), *one.rung)
-    known = counts.causes.get(key)
-    if known is None and len(counts.causes) >= CAUSES_MAX:
-        one = Cause("", "", "", None, (), None, 1)
-        key = ("", "", "", "None")
-        known = counts.causes.get(key)
-    if known is None:
-        known = replace(one, devices=0)
-    devices = known.devices + sign
-    if devices <= 0:
-        counts.causes.pop(key, None)
-        return
-    counts.causes[key] = replace(known, devices=devices, observed=_worse(known, one.observed))
-
-
-def cause_of(deployment: Deployment) -> Cause:
-    """Return the cause of one failed deployment; without a result (silence) it names nothing."""
-    result = deployment.result
-    if deployment.counted_silent or result is None or result.kind is ResultKind.CONFIRMED or result.drill:
-        return Cause("", "", "", None, (), None, 1)
-    healed_by = result.rung if result.healthy else ()
-    return Cause(
-        result.rule or "", result.plane or "", result.operator, result.limit, tuple(healed_by), result.reading, 1
-    )
-
-
-def _worse(known: Cause, observed: int | None) -> int | None:
-    if observed is None or known.observed is None:
-        return known.observed if observed is None else observed
-    return min(known.observed, observed) if known.operator == ">=" else max(known.observed, observed)

@@ -16,16 +16,17 @@ Source: ``ringback.stats.bernoulli`` and ``ringback.stats.combine``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil
 
 from ringback.health import words
 from ringback.health.blame import Blame, blamed
-from ringback.health.evidence import Cause, StratumEvidence
+from ringback.health.evidence import Cause, Prefix, StratumEvidence, summed
 from ringback.health.params import PPM, GateParams, certificate_engine, slo_engine
-from ringback.stats import NOTHING_SEEN, Tally, crossed, pooled, upper_bound
+from ringback.stats import RiskSet, Tally, crossed, evidence_beyond, pooled, upper_bound
 
 WATCH_AT = 5.0
 """No growth for a while. One good release in five at most gets here; it costs an hour, not a release."""
@@ -108,7 +109,7 @@ def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, c
     """
     evidence = evidence_against(gate, strata, now_ms)
     level = level_of(gate, evidence)
-    seen = _summed(stratum.tally for stratum in strata)
+    seen = summed(stratum.everyone for stratum in strata).for_halting
     matured = matured_tally(gate, strata, now_ms)
     promotion = certificate_engine(gate.p1_ppm)
     kind = VerdictKind.WAITING
@@ -144,23 +145,44 @@ def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, c
 
 def evidence_against(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> float:
     """Return the largest combined E over the prefixes of the entry order."""
-    engine = slo_engine(gate.p0_ppm)
-    orders = [[stratum.tally for stratum in strata]]
+    orders = [[stratum.everyone for stratum in strata]]
     for age_ms in (gate.shortest_horizon_ms // 2, *(budget.horizon_ms for budget in gate.budgets)):
-        orders.append([stratum.entered_before(now_ms - age_ms) for stratum in strata])
+        orders.append([stratum.prefix(now_ms - age_ms) for stratum in strata])
+    risks = [stratum.risks for stratum in strata]
+    everywhere = tuple(risk for each in risks for risk in each)
     best = 1.0
     for prefixes in orders:
-        pool = engine.evidence(_summed(prefixes))
-        combined = pooled(pool, [engine.evidence(each) for each in prefixes], strata_count=len(strata))
+        pool = _beyond(gate.p0_ppm, summed(prefixes), everywhere)
+        families = [_beyond(gate.p0_ppm, each, seen) for each, seen in zip(prefixes, risks, strict=True)]
+        combined = pooled(pool, families, strata_count=len(strata))
         assert isinstance(combined, float)  # counts come from the ledger, which refuses impossible ones
         best = max(best, combined)
     return best
 
 
+def _beyond(p0_ppm: int, seen: Prefix, risks: tuple[RiskSet, ...]) -> float:
+    """Evidence beyond what control does; nothing where not even engine A alone has any, which saves the search."""
+    alone = _evidence(p0_ppm, seen.entered, seen.failed)
+    if not risks:
+        return alone
+    return _evidence_beyond(p0_ppm, seen.for_halting, seen.silent, risks) if alone > 1.0 else 0.0
+
+
+@lru_cache(maxsize=65_536)
+def _evidence(p0_ppm: int, entered: int, failed: int) -> float:
+    """Engine A, remembered: between two looks most families have not changed."""
+    return slo_engine(p0_ppm).evidence(Tally(entered, failed))
+
+
+@lru_cache(maxsize=4_096)
+def _evidence_beyond(p0_ppm: int, seen: Tally, silent: int, risks: tuple[RiskSet, ...]) -> float:
+    return evidence_beyond(slo_engine(p0_ppm), seen, silent, risks)
+
+
 def matured_tally(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> Tally:
     """Return the devices past the longest horizon and the heartbeat time; those not good count as failed."""
     by_ms = now_ms - gate.longest_horizon_ms - gate.heartbeat_ms
-    return _summed(stratum.matured_before(by_ms) for stratum in strata)
+    return summed(stratum.prefix(by_ms) for stratum in strata).for_certifying
 
 
 def level_of(gate: GateParams, evidence: float) -> Level:
@@ -176,20 +198,14 @@ def affected_family(gate: GateParams, strata: Sequence[StratumEvidence]) -> str:
     """Return the family that fails while all others together do not speak against the SLO; "" if there is none."""
     if not strata:
         return ""
-    engine = slo_engine(gate.p0_ppm)
-    worst = max(strata, key=lambda each: engine.evidence(each.tally))
-    rest = _summed(each.tally for each in strata if each is not worst)
-    alone = engine.evidence(worst.tally)
-    if rest.devices and alone >= PAUSE_AT and engine.evidence(rest) < WATCH_AT:
+    worst = max(strata, key=lambda each: _beyond(gate.p0_ppm, each.everyone, each.risks))
+    others = [each for each in strata if each is not worst]
+    rest = summed(each.everyone for each in others)
+    against_rest = _beyond(gate.p0_ppm, rest, tuple(risk for each in others for risk in each.risks))
+    alone = _beyond(gate.p0_ppm, worst.everyone, worst.risks)
+    if rest.entered and alone >= PAUSE_AT and against_rest < WATCH_AT:
         return worst.stratum
     return ""
-
-
-def _summed(tallies: Iterable[Tally]) -> Tally:
-    total = NOTHING_SEEN
-    for each in tallies:
-        total = Tally(total.devices + each.devices, total.failed + each.failed)
-    return total
 
 
 def _reasons(verdict: Verdict, gate: GateParams) -> tuple[str, ...]:

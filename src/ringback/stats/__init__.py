@@ -7,9 +7,11 @@ evidence: every input from outside is checked once and refused as a ``BadNumber`
 - ``rate``       engine B: event rates against concurrent control.
 - ``rank``       engine C: ranks of changes among fresh control devices.
 - ``cusum``      e-CUSUM for the windows after promotion.
+- ``background`` engines A and B together: silences that control devices show as well.
 - ``combine``    pool and strata, weighted Bonferroni, the minimum.
 """
 
+from ringback.stats.background import EXCUSABLE_MAX, ODDS_MAX_PPM, RiskSet, evidence_beyond, odds_ppm
 from ringback.stats.bernoulli import (
     NOTHING_SEEN,
     Certificate,
@@ -29,7 +31,9 @@ from ringback.stats.refused import BadNumber
 
 __all__ = [
     "EVIDENCE_MAX",
+    "EXCUSABLE_MAX",
     "NOTHING_SEEN",
+    "ODDS_MAX_PPM",
     "BadNumber",
     "Certificate",
     "Cusum",
@@ -38,6 +42,7 @@ __all__ = [
     "RankState",
     "RateGate",
     "RateState",
+    "RiskSet",
     "SloGate",
     "Tally",
     "WeightedEvidence",
@@ -45,6 +50,8 @@ __all__ = [
     "crossed",
     "cusum_of_failures",
     "cusum_of_ranks",
+    "evidence_beyond",
+    "odds_ppm",
     "pooled",
     "rank_gate",
     "rate_gate",

@@ -130,6 +130,13 @@ class SloGate:
             total += weight * exp(ratio)
         return total
 
+    def log_evidence(self, seen: Tally) -> float:
+        """Return log E(n, f) without any cut: convex in ``seen.failed``, for searches over it."""
+        failed, passed = seen.failed, seen.devices - seen.failed
+        logs = [failed * fail + passed * good for fail, good in zip(self.log_failed, self.log_passed, strict=True)]
+        top = max(logs)
+        return top + log(sum(weight * exp(each - top) for weight, each in zip(self.weights, logs, strict=True)))
+
     def evidence_over(self, prefixes: Iterable[Tally]) -> float | BadNumber:
         """Return the largest E over prefixes of one entry order, shortest or longest first; 1 without any.
 
@@ -221,20 +228,8 @@ class Certificate:
 
         None where more than ``COUNT_MAX`` would be needed, that is: not with this release.
         """
-        if self.granted(matured, beta):
-            return 0
-        too_few, enough = 0, 1
-        while not self.granted(Tally(matured.devices + enough, matured.failed), beta):
-            too_few, enough = enough, enough * 2
-            if enough > COUNT_MAX:
-                return None
-        while enough - too_few > 1:
-            middle = (too_few + enough) // 2
-            if self.granted(Tally(matured.devices + middle, matured.failed), beta):
-                enough = middle
-            else:
-                too_few = middle
-        return enough
+        needed = _devices_needed(self.p1, matured.failed, beta)
+        return None if needed is None else max(0, needed - matured.devices)
 
 
 def certificate(p1: object) -> Certificate | BadNumber:
@@ -259,6 +254,23 @@ def _evidence_below(rate: float, matured: Tally) -> float:
             return EVIDENCE_MAX
         total += weight * exp(ratio)
     return total
+
+
+@lru_cache(maxsize=BOUND_CACHE_SIZE)
+def _devices_needed(rate: float, failed: int, beta: float) -> int | None:
+    """Return the fewest devices, ``failed`` of them failed, that grant the certificate; None beyond ``COUNT_MAX``."""
+    too_few, enough = failed - 1, max(1, failed)
+    while not crossed(_evidence_below(rate, Tally(enough, failed)), beta):
+        too_few, enough = enough, enough * 2
+        if enough > COUNT_MAX:
+            return None
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if crossed(_evidence_below(rate, Tally(middle, failed)), beta):
+            enough = middle
+        else:
+            too_few = middle
+    return enough
 
 
 @lru_cache(maxsize=BOUND_CACHE_SIZE)

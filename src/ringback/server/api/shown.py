@@ -344,9 +344,9 @@ def _family(seen: StratumEvidence) -> models.RolloutFamily:
         family=seen.stratum,
         offered=seen.offered,
         entered=seen.entered,
-        good=sum(cohort.good for cohort in seen.cohorts),
+        good=seen.everyone.good,
         failed=seen.failed,
-        silent=sum(cohort.silent for cohort in seen.cohorts),
+        silent=seen.everyone.silent,
         causes=[
             models.FailureCause(
                 rule=cause.rule,
