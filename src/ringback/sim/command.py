@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ringback.sim.esp32.command import command as esp32
+from ringback.sim.gates import command as gates
 
 
 @click.group(name="sim", context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,3 +26,4 @@ def fleet(file: Path) -> None:
 
 
 command.add_command(esp32)
+command.add_command(gates)
