@@ -13,7 +13,7 @@ from typing import Final
 
 import click
 
-from ringback.bench import checkin, control, revert
+from ringback.bench import checkin, control, gates, revert
 from ringback.bench.machine import Machine, machine
 from ringback.server import logs
 
@@ -21,8 +21,9 @@ PAGE: Final = Path("docs/benchmarks.md")
 
 HEAD: Final = """# Benchmarks
 
-Written by `make bench`. Each part runs alone: `ringback bench checkin | ring | tick | plan | revert [--json]`. Times of
-a shared machine vary; figures per core are CPU time of the whole server process, which a busy neighbour disturbs least.
+Written by `make bench`. Each part runs alone: `ringback bench checkin | ring | tick | plan | revert | gates [--json]`.
+Times of a shared machine vary; figures per core are CPU time of the whole server process, which a busy neighbour
+disturbs least.
 
 """
 
@@ -38,7 +39,7 @@ def command(context: click.Context) -> None:
         click.echo(f"wrote {PAGE}")
 
 
-for part in (checkin.command, control.ring, control.tick, control.plan, revert.command):
+for part in (checkin.command, control.ring, control.tick, control.plan, revert.command, gates.command):
     command.add_command(part)
 
 
@@ -52,6 +53,7 @@ def _all() -> list[str]:
         ("tick", lambda: list(control.tick_lines(control.measure_tick()))),
         ("plan", lambda: list(control.plan_lines(control.measure_plan()))),
         ("reverts", _revert_lines),
+        ("gates", gates.figures),
     )
     for name, step in steps:
         click.echo(f"measuring {name} ...", err=True)

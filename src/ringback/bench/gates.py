@@ -33,6 +33,8 @@ from ringback.sim.gates import counted, gate_of, hours, percentile_95
 
 PAGE: Final = Path("docs/benchmarks/gates.md")
 DEVICES: Final = 10_000
+RUNS: Final = 30
+GOOD_RUNS: Final = 60
 BASELINE: Final = 0.002
 GATE: Final = gate_of("swift")
 P0, ALPHA = GATE.p0_ppm / PPM, GATE.alpha
@@ -205,6 +207,21 @@ def measure(
             yield scenario, columns
 
 
+def measured(policies: Sequence[str], *, runs: int, good_runs: int, devices: int, seed: int, workers: int) -> Table:
+    """Play all scenarios under the given policies.
+
+    Args:
+        runs: rollouts per bad release.
+        good_runs: rollouts per good one, and at the edges of the promise.
+    """
+    plan = [*((each, runs) for each in BAD), *((each, good_runs) for each in (GOOD, AT_P0, AT_P1))]
+    rows: list[Row] = []
+    for scenario, columns in measure(plan, policies, devices=devices, seed=seed, workers=workers):
+        rows += [row(policy, scenario.name, column) for policy, column in zip(policies, columns, strict=True)]
+    bounds = tuple(oracle(each) for each in BAD)
+    return Table(devices, seed, tuple(rows), bounds, checks(rows, bounds))
+
+
 def checks(rows: Sequence[Row], bounds: Sequence[Bound]) -> tuple[Check, ...]:
     """Hold the figures against what was promised."""
     found = {(each.policy, each.scenario): each for each in rows}
@@ -264,9 +281,9 @@ def _beaten(found: dict[tuple[str, str], Row]) -> Iterator[Check]:
 
 
 @click.command("gates", cls=Command)
-@click.option("--runs", type=click.IntRange(1), default=30, show_default=True, help="Rollouts per bad release.")
+@click.option("--runs", type=click.IntRange(1), default=RUNS, show_default=True, help="Rollouts per bad release.")
 @click.option(
-    "--good-runs", type=click.IntRange(1), default=60, show_default=True, help="Per good one, and at p0 and p1."
+    "--good-runs", type=click.IntRange(1), default=GOOD_RUNS, show_default=True, help="Per good one, and at p0 and p1."
 )
 @click.option("--devices", type=click.IntRange(100), default=DEVICES, show_default=True, help="Size of the fleet.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed, the same fleets.")
@@ -287,14 +304,8 @@ def command(
 ) -> None:
     """Devices harmed by bad releases: this gate, models of other systems' rules, and the lower bound."""
     policies = {"ours": OURS, "rivals": tuple(RIVALS), None: POLICIES}[only]
-    plan = [*((each, runs) for each in BAD), *((each, good_runs) for each in (GOOD, AT_P0, AT_P1))]
-    rows: list[Row] = []
-    for scenario, columns in measure(
-        plan, policies, devices=devices, seed=seed, workers=workers or os.cpu_count() or 1
-    ):
-        rows += [row(policy, scenario.name, column) for policy, column in zip(policies, columns, strict=True)]
-    bounds = tuple(oracle(each) for each in BAD)
-    table = Table(devices, seed, tuple(rows), bounds, checks(rows, bounds))
+    workers = workers or os.cpu_count() or 1
+    table = measured(policies, runs=runs, good_runs=good_runs, devices=devices, seed=seed, workers=workers)
     screen = Screen(as_json=as_json)
     if as_json:
         screen.data(table)
@@ -304,6 +315,12 @@ def command(
         PAGE.parent.mkdir(parents=True, exist_ok=True)
         PAGE.write_text(page(table), encoding="utf-8")
         screen.say(f"wrote {PAGE}")
+
+
+def figures() -> list[str]:
+    """Measure with the default numbers of rollouts, and return one line of Markdown per figure that must hold."""
+    table = measured(POLICIES, runs=RUNS, good_runs=GOOD_RUNS, devices=DEVICES, seed=1, workers=os.cpu_count() or 1)
+    return [_line([check.name, f"{check.measured:g}", check.wanted]) for check in table.checks]
 
 
 def lines(table: Table) -> list[str]:
