@@ -5,6 +5,7 @@ Each file in `bad/` has a `.txt` beside it with every problem: code, file, line,
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,12 @@ def test_a_document_of_more_than_256_kib_is_refused_before_it_is_read() -> None:
 
     assert refused.value.code == "RB-SPEC-002"
     assert "at most 262144 bytes" in refused.value.message
+
+
+def test_a_plane_without_a_cost_gets_the_usual_one_of_its_kind_and_backend():
+    text = (Path(__file__).parent / "good" / "class_linux.yaml").read_text()
+    bare = re.sub(r", cost_ms: \d+", "", text).replace("backend: process", "backend: rauc")
+
+    costs = {plane.name: plane.cost_ms for plane in parse_class(bare).planes}
+
+    assert costs == {"app": 60_000, "model/face": 500, "model/voice": 500, "config": 50}

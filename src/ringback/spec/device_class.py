@@ -29,6 +29,10 @@ EVERY_MS_MIN: Final = desired.MIN_EVERY_MS
 WINDOW_MS_MAX: Final = desired.MAX_WINDOW_MS
 """What a device accepts in a desired state: it refuses longer windows, and never probes faster."""
 COST_MS_MAX: Final = 86_400_000
+COST_MS: Final = {"firmware": 10_000, "model": 500, "config": 50}
+"""What a switch costs where the class does not say: only the order matters, config before model before firmware."""
+REBOOT_COST_MS: Final = 60_000
+"""The same for a backend that restarts the device."""
 SLOTS_MAX: Final = 16
 REBOOTING_BACKENDS: Final = ("rauc", "uboot-env", "rockchip-misc", "esp-ota")
 """Backends that switch by telling a bootloader; all others switch while the device runs."""
@@ -143,13 +147,15 @@ def parse_class(text: str, source: str = "class") -> DeviceClass:
 def _planes(node: Node, path: str) -> tuple[PlaneSpec, ...]:
     found: list[PlaneSpec] = []
     for item, where in read.items(node, path, least=1):
-        keys = read.keys(item, where, required=["name", "kind", "backend", "cost_ms"], optional=[])
+        keys = read.keys(item, where, required=["name", "kind", "backend"], optional=["cost_ms"])
         name = read.plane(read.need(keys, "name"), f"{where}.name")
         if any(plane.name == name for plane in found):
             raise refuse(CONTRADICTION, item.place, f"{where}.name", found=f"{name} again", expected="every plane once")
         kind = read.word(read.need(keys, "kind"), f"{where}.kind", names.KINDS)
         backend = read.ident(read.need(keys, "backend"), f"{where}.backend", "a backend")
-        cost_ms = read.integer(read.need(keys, "cost_ms"), f"{where}.cost_ms", least=1, most=COST_MS_MAX)
+        usual_ms = REBOOT_COST_MS if backend in REBOOTING_BACKENDS else COST_MS[kind]
+        cost = keys.get("cost_ms")
+        cost_ms = read.integer(cost, f"{where}.cost_ms", least=1, most=COST_MS_MAX) if cost else usual_ms
         found.append(PlaneSpec(name, kind, backend, cost_ms))
     if len(found) > PLANES_MAX:
         raise refuse(OUT_OF_RANGE, node.place, path, found=f"{len(found)} planes", expected=f"at most {PLANES_MAX}")
