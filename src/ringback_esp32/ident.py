@@ -9,7 +9,6 @@ import json
 import struct
 
 from ringback_esp32 import board
-from ringback_kernel import wire
 
 _HEAD = "<4sIII"
 _HEAD_BYTES = 16
@@ -36,7 +35,7 @@ def save(found):
     part = board.partition(board.IDENT)
     numbers = [_read(part, copy)[0] for copy in range(2)]
     copy = 0 if numbers[0] <= numbers[1] else 1
-    data = wire.canonical(found)
+    data = json.dumps(found).encode()
     if len(data) > _MAX:
         raise OSError(28, "identity")
     number = max(numbers) + 1

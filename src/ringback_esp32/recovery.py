@@ -9,13 +9,14 @@ for:
 - anything else: stay, say so, and try a normal start every hour.
 """
 
+import json
 import time
 
 from ringback_esp32 import VERSION, board, ident, notes, slots
 from ringback_esp32.errors import PortError
 from ringback_esp32.net import Server, utc_ms
 from ringback_esp32.rawlog import RawLog
-from ringback_kernel import ecdsa, verify, wire
+from ringback_kernel import ecdsa, verify
 from ringback_kernel.errors import KernelError
 from ringback_kernel.journal import Journal
 
@@ -70,7 +71,7 @@ def _report(own, state, crashes, number):
     record = notes.Notes().slot(part.info()[4])
     if record is not None and record["end"] == slots.end_of(part)[0]:
         running["firmware"] = [record["digest"], record["version"]]
-    return wire.canonical(
+    return json.dumps(
         {
             "v": 1,
             "device": own["device"],
@@ -85,7 +86,7 @@ def _report(own, state, crashes, number):
             "flags": ["safe_mode", "recovery"],
             "read": {"recovery.crashes": crashes},
         }
-    )
+    ).encode()
 
 
 def _obey(found, state, remembered):

@@ -16,7 +16,6 @@ import vfs
 
 from ringback_esp32 import board, errors
 from ringback_esp32.errors import PortError
-from ringback_kernel import wire
 
 ROOT = "/rb"
 POINTER = ROOT + "/active"
@@ -203,7 +202,7 @@ def switch(changes):
             now.pop(plane, None)
     try:
         with open(POINTER + ".new", "wb") as file:
-            file.write(wire.canonical(now))
+            file.write(json.dumps(now).encode())
         os.rename(POINTER + ".new", POINTER)
     except OSError as error:
         raise PortError(errors.NO_ROOM, "the pointer: " + str(error)[:40], True)
