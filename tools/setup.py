@@ -92,7 +92,7 @@ def install(wanted: dict[str, str]) -> None:
     say(4, "this project, linked to src/")
     uv("pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation", "--editable", ".")
     STAMP.write_text(json.dumps(wanted, indent=1))
-    print(f"setup: done in {time.monotonic() - started_s:.0f} s. Try: .venv/bin/ringback --help", flush=True)
+    print(f"setup: done in {time.monotonic() - started_s:.0f} s. Try: .venv/bin/ringback --help", file=sys.stderr, flush=True)
 
 
 def make_venv() -> None:
@@ -158,14 +158,14 @@ def succeeds(command: list[str]) -> bool:
 
 def run(command: list[str]) -> None:
     try:
-        subprocess.run(command, cwd=ROOT, env=environment(), check=True)
+        subprocess.run(command, cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
     except (OSError, subprocess.CalledProcessError) as error:
         shown = " ".join(command)
         refuse(f"this step failed: {shown} ({error})", "is a package index reachable? To start over: make clean setup")
 
 
 def say(step: int, text: str) -> None:
-    print(f"setup: [{step}/{STEPS}] {text}", flush=True)
+    print(f"setup: [{step}/{STEPS}] {text}", file=sys.stderr, flush=True)
 
 
 def refuse(found: str, hint: str) -> NoReturn:
