@@ -92,7 +92,8 @@ def install(wanted: dict[str, str]) -> None:
     say(4, "this project, linked to src/")
     uv("pip", "install", "--quiet", "--offline", "--no-deps", "--no-build-isolation", "--editable", ".")
     STAMP.write_text(json.dumps(wanted, indent=1))
-    print(f"setup: done in {time.monotonic() - started_s:.0f} s. Try: .venv/bin/ringback --help", file=sys.stderr, flush=True)
+    took_s = time.monotonic() - started_s
+    print(f"setup: done in {took_s:.0f} s. Try: .venv/bin/ringback --help", file=sys.stderr, flush=True)
 
 
 def make_venv() -> None:
