@@ -57,6 +57,14 @@ def _texts(value, what: str) -> list:
     return value
 
 
+def check_timestamp(document: dict) -> None:
+    """Return when a timestamp lists the snapshot and nothing else. Raises VerifyError RB-VERIFY-011."""
+    meta = object_in(document, "meta")
+    if list(meta) != ["snapshot.json"]:
+        raise _shape("a timestamp lists snapshot.json and nothing else")
+    check_listing(meta["snapshot.json"])
+
+
 def check_listing(listing) -> None:
     """Return when this is a file as a snapshot or timestamp lists it. Raises VerifyError RB-VERIFY-011."""
     if not isinstance(listing, dict):

@@ -132,8 +132,8 @@ class Repository:
             raise _order("a timestamp before the snapshot")
         self._check_fresh(self.root, "root")
         document = self._read(raw, "timestamp", self.root)[2]
-        listing = documents.object_in(document, "meta").get("snapshot.json")
-        documents.check_listing(listing)
+        documents.check_timestamp(document)
+        listing = document["meta"]["snapshot.json"]
         if self.timestamp:
             if document["version"] == self.timestamp["version"]:
                 return False
