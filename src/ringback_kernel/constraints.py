@@ -5,7 +5,7 @@ Precedence of versions follows Semantic Versioning 2.0.0, section 11.
 """
 
 from ringback_kernel import errors
-from ringback_kernel.errors import ConstraintError, KernelError
+from ringback_kernel.errors import ConstraintError
 
 OPERATORS = (">=", "<=", "==", "!=", ">", "<")
 MAX_TEXT = 128
@@ -130,7 +130,7 @@ def _parse_part(part: str, whole: str) -> tuple:
 
 def _holds(operator: str, operand: str, value) -> bool:
     if operator == "one_of":
-        return str(value) in [choice.strip() for choice in operand.split("|")] or _same_version(operand, value)
+        return str(value) in [choice.strip() for choice in operand.split("|")]
     if isinstance(value, int):
         order = _compare_ints(value, operand)
     else:
@@ -144,15 +144,6 @@ def _holds(operator: str, operand: str, value) -> bool:
     if operator == "<":
         return order < 0
     return (order == 0) == (operator == "==")
-
-
-def _same_version(operand: str, value) -> bool:
-    if "|" in operand or not isinstance(value, str):
-        return False
-    try:
-        return compare_versions(value, operand) == 0
-    except KernelError:
-        return False
 
 
 def _compare_ints(value: int, operand: str) -> int:

@@ -173,10 +173,6 @@ class Tx(Durable):
         """Set the timeout of what is under way."""
         self.deadline_ms = self.now_ms + timeout_ms
 
-    def targets(self) -> dict:
-        """Return {plane: digest} of what the deployment in hand changes."""
-        return {plane: self.changed[plane][1] for plane in self.changed}
-
 
 def from_obj(obj: dict) -> Tx:
     """Return the state the journal kept. Fields this version does not know stay in `unknown`."""

@@ -33,7 +33,8 @@ def test_constraints_hold_when_every_part_does():
         (">=1.0", "1.0.0", True), (">=1.0", "1.0.0-rc.1", False), (">1", "1.0.1", True), ("<2,>=1.1", "1.1.0", True),
         ("<2,>=1.1", "2.0.0", False), ("!=1.5.0", "1.5", False), ("==1.5", "1.5.0", True), ("<=1.5", "1.5.1", False),
         (">=256", 512, True), (">=1024", 512, False), ("==512", 512, True), ("rk3566|rk3568", "rk3568", True),
-        ("rk3566|rk3568", "rk3588", False), ("rk3566", "rk3566", True), (">=1.0", None, False), ("a|b", None, False),
+        ("rk3566|rk3568", "rk3588", False), ("rk3566", "rk3566", True), (">=1.0", None, False), ("a|b", None, False), (">=1.0.0-01", "1.0.0-1", True), ("512|1024", 512, True), ("!=512", 512, False),
+        ("<0", -1, True), (">=-5", -5, True),
     ):  # fmt: skip
         assert constraints.satisfies(text, value) is holds, (text, value)
 
@@ -47,6 +48,8 @@ def test_unmet_constraints_name_key_text_and_what_was_found():
 def test_text_that_is_no_version_or_constraint_is_quoted():
     for text in ("", "x", "1.2.3.4", "1..2", "1.2-", "v1", "1" * 200, None, 5):
         refused("RB-CONSTRAINT-001", constraints.parse_version, text)
+    for value in (512, -1):
+        assert "compares to a number, not" in refused("RB-CONSTRAINT-002", constraints.satisfies, ">=many", value)
     for text in ("", ">=", "=>1", "~1", "^1", ">=1,,<2", "!1", None, ">=a b", "x" * 200):
         refused("RB-CONSTRAINT-002", constraints.parse, text)
 
@@ -90,7 +93,9 @@ def test_short_absent_or_odd_output_is_disagreement():
         found = replay.compare(golden(values=[]), output)
         assert found["quality_ppm"] == 0 and found["fidelity_ppm"] == 0, output
     assert replay.compare(golden(values=[]), {"decisions": [1, 0]})["fidelity_ppm"] == 500000
-    assert replay.compare(golden(), {"decisions": [1, 0, 1, 1], "values": [[1]]})["fidelity_ppm"] == 899999
+    for values in ([[1]], None, [[900000], [0], [800000], []], [[900000], [0], [800000], ["x"]], [5, 5, 5, 5]):
+        found = replay.compare(golden(), {"decisions": [1, 0, 1, 1], "values": values})
+        assert found["fidelity_ppm"] == 899999 and found["quality_ppm"] == 750000, values
 
 
 def test_golden_set_that_can_not_be_read_is_refused():
