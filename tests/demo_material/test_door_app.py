@@ -158,7 +158,7 @@ def test_an_app_with_a_forgotten_file_ends_as_soon_as_inference_starts(kit: kits
     one.start("inference", wait=False)
     _, trace = one.processes["inference"].communicate(timeout=10)
     assert one.processes["inference"].returncode != 0
-    assert b"cannot import name 'voice'" in trace
+    assert b"cannot import name 'meter'" in trace
 
 
 def test_the_leaking_app_grows_with_every_frame(kit: kits.Kit, box: MakeBox) -> None:
