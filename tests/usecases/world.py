@@ -340,10 +340,10 @@ class World:
 
     def commit(self, records):
         first_no = self.fleet.applied_no + 1
-        fragments = list(self.fleet.new_fragments.values())
+        fragments = list(self.fleet.fragments.fresh.values())
         batch = Batch([record.kept() for record in records], [fragment.document for fragment in fragments])
         self.journal.append(first_no, msgspec.msgpack.encode(batch))
-        self.fleet.fragments_are_kept(fragments)
+        self.fleet.fragments.are_kept(fragments)
         for place, record in enumerate(records):
             record.no = first_no + place
             self.fleet.fold(record)
@@ -351,9 +351,9 @@ class World:
     def fold(self, crash_after=None):
         """Take everything to the store and let the journal forget it; or crash after so many rows of devices."""
         through_no = self.fleet.applied_no
-        self.store.fold([fragment_row(self.fleet, each) for each in self.fleet.unfolded_fragments.values()])
+        self.store.fold([fragment_row(self.fleet, each) for each in self.fleet.fragments.unstored.values()])
         self.store.fold([set_row(self.fleet, each) for each in self.fleet.sets.unstored.values()])
-        self.fleet.unfolded_fragments.clear()
+        self.fleet.fragments.unstored.clear()
         self.fleet.sets.unstored.clear()
         for page in self.fleet.dirt.pages():
             self.store.fold(self.fleet.dirt.take(page, self.fleet.devices.__getitem__)[:crash_after])

@@ -35,6 +35,7 @@ from ringback.server.device.enrol import EnrolEndpoint
 from ringback.server.device.http import Receive, Scope, Send
 from ringback.server.folder import Folder
 from ringback.server.settings import Settings, check
+from ringback.server.upkeep import Upkeep
 from ringback.usecases.device import decode_batch
 from ringback.usecases.enrol import hash_of
 from ringback.usecases.fleet import Fleet
@@ -50,10 +51,11 @@ log = structlog.get_logger("server")
 class App:
     """The ASGI application of one running server."""
 
-    def __init__(self, context: Context, *, controller: Controller, folder: Folder) -> None:
+    def __init__(self, context: Context, *, controller: Controller, folder: Folder, upkeep: Upkeep) -> None:
         self.context = context
         self.controller = controller
         self.folder = folder
+        self.upkeep = upkeep
         self._api = application(context)
         self.check_ins = CheckIns(
             context.fleet,
@@ -132,10 +134,11 @@ async def _parts(settings: Settings, journal: SqlJournal, store: SqlStore) -> As
         problems=problems,
     )
     controller = Controller(context, holder=f"controller-{context.ids.short()}")
+    upkeep = Upkeep(context)
     folder = Folder(fleet, fold=desk.fold, settle=desk.settle, drop=committer.drop, every_ms=settings.fold_ms)
-    tasks = [asyncio.create_task(each) for each in (folder.run(), controller.run(), _watch_clock(clock))]
+    tasks = [asyncio.create_task(each) for each in (folder.run(), controller.run(), upkeep.run(), _watch_clock(clock))]
     try:
-        yield App(context, controller=controller, folder=folder)
+        yield App(context, controller=controller, folder=folder, upkeep=upkeep)
     finally:
         for task in tasks:
             task.cancel()

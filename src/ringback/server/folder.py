@@ -82,12 +82,11 @@ class Folder:
     async def _shared_rows(self) -> None:
         """Store what devices' rows refer to before the rows themselves."""
         fleet = self._fleet
-        fragments = list(fleet.unfolded_fragments.values())
+        fragments = list(fleet.fragments.unstored.values())
         sets = list(fleet.sets.unstored.values())
         await self._write([FragmentRow(fleet.tenant_id, each.fragment_id, each.document) for each in fragments], 0.0)
         await self._write([PlaneSetRow(fleet.tenant_id, each.set_id, each.document()) for each in sets], 0.0)
-        for fragment in fragments:
-            fleet.unfolded_fragments.pop(fragment.fragment_id, None)
+        fleet.fragments.are_stored(fragments)
         for each in sets:
             fleet.sets.unstored.pop(each.set_id, None)
 

@@ -32,6 +32,7 @@ class Settings:
     tick_ms: int = 1_000
     fold_ms: int = 1_000
     lease_ms: int = 10_000
+    keep_days: int = 90
     max_blob_bytes: int = 2048 * MIB
     max_pending: int = 20_000
     log_level: str = "info"
@@ -61,6 +62,7 @@ MEANINGS: Final[dict[str, str]] = {
     "tick_ms": "Time between two looks of the controller at every active rollout.",
     "fold_ms": "Time between two folds of the journal into the database.",
     "lease_ms": "How long a controller may act on a rollout without renewing its lease.",
+    "keep_days": "Days for which deployments of finished rollouts and ended orders are kept one by one.",
     "max_blob_bytes": "Largest file that may be uploaded.",
     "max_pending": "Check-ins on their way to the disk at once; more are asked to come back.",
     "log_level": "debug, info, warning or error.",

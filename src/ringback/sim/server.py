@@ -129,10 +129,10 @@ class InProcessServer:
 
     def _keep(self, record: Record) -> None:
         """Journals one record, then folds it: what the real committer does for many at once."""
-        fragments = list(self.fleet.new_fragments.values())
+        fragments = list(self.fleet.fragments.fresh.values())
         batch = Batch([record.kept()], [fragment.document for fragment in fragments])
         self._journal.append(self._number, msgspec.msgpack.encode(batch))
-        self.fleet.fragments_are_kept(fragments)
+        self.fleet.fragments.are_kept(fragments)
         record.no = self._number
         self._number += 1
         self.fleet.fold(record)

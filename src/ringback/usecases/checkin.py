@@ -79,8 +79,9 @@ def receive(fleet: Fleet, device: Device, body: bytes, *, now_ms: int, signer: S
     if _is_new(device, wish.fragment, overlay, have=report.have, now_ms=now_ms):
         assert wish.fragment is not None
         generation = max(device.generation, report.have) + 1
-        record.fragment = wish.fragment
-        record.issue = Issue(generation, wish.fragment.fragment_id, now_ms, overlay, wish.ring)
+        record.fragment = fleet.fragments.pledge(wish.fragment)
+        record.is_pledged = True
+        record.issue = Issue(generation, record.fragment.fragment_id, now_ms, overlay, wish.ring)
     kept = None if repeated and record.issue is None else record
     return CheckIn(kept, _answer(device, record, have=report.have, signer=signer))
 

@@ -154,7 +154,7 @@ def _ordered(case: Case) -> Wish | None:
         frozen=case.frozen,
         is_last=len(track.hops) == 1,
     )
-    return Wish(case.fleet.keep_fragment(Fragment.of(desired, origin)))
+    return Wish(case.fleet.fragments.keep(Fragment.of(desired, origin)))
 
 
 # --- rollouts going back ----------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ def _going_back(case: Case) -> Wish | None:
             continue
         fragment = _back(case, course, trial)
         if fragment is not None and (is_told or _may_go_back(course)):
-            return Wish(case.fleet.keep_fragment(fragment))
+            return Wish(case.fleet.fragments.keep(fragment))
     return None
 
 
@@ -301,7 +301,7 @@ def _forward(case: Case, course: Course, track: Track, *, attempt: int, drill: b
         frozen=case.frozen,
         is_last=is_last,
     )
-    fragment = course.fragments[key] = case.fleet.keep_fragment(Fragment.of(desired, origin))
+    fragment = course.fragments[key] = case.fleet.fragments.keep(Fragment.of(desired, origin))
     return fragment
 
 
@@ -341,6 +341,6 @@ def _stay(case: Case) -> Fragment:
             windows=windows_for(case.device_class, None, None),
             directive=Directive(frozen=case.frozen),
         )
-        known = fleet.keep_fragment(Fragment.of(desired, Origin(Kind.STEADY, frozen=case.frozen)))
+        known = fleet.fragments.keep(Fragment.of(desired, Origin(Kind.STEADY, frozen=case.frozen)))
         fleet.steady[key] = known
     return known

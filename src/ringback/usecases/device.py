@@ -62,6 +62,7 @@ class Record:
     Attributes:
         report: None where there is nothing to fold but the issue.
         fragment: what `issue` gives; None where there is no issue.
+        is_pledged: `fragment` is held until this record is folded or given up.
         granted_by: the rollout one of whose grants this check-in took; given back if the record is not kept.
         no: number in the journal; -1 until it has one.
     """
@@ -74,6 +75,7 @@ class Record:
     confirmed: PlaneSet
     issue: Issue | None = None
     fragment: Fragment | None = None
+    is_pledged: bool = False
     granted_by: Grants | None = None
     no: int = -1
 

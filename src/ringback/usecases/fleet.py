@@ -28,6 +28,7 @@ from ringback.usecases.course import OFFERING, RETURNING, Course
 from ringback.usecases.device import ACCEPTED, Batch, Device, KeptRecord, Record
 from ringback.usecases.dirt import Dirt
 from ringback.usecases.document import Fragment, Kind
+from ringback.usecases.fragments import Fragments
 from ringback.usecases.matching import Matcher
 from ringback.usecases.published import Published
 from ringback.usecases.report import NOTHING, PlaneSet, PlaneSets, Report, decode
@@ -75,9 +76,7 @@ class Fleet:
         self.offering: list[Course] = []
         self.returning: list[Course] = []
         # what was told
-        self.fragments: dict[str, Fragment] = {}
-        self.new_fragments: dict[str, Fragment] = {}
-        self.unfolded_fragments: dict[str, Fragment] = {}
+        self.fragments = Fragments()
         self.steady: dict[tuple[str, int, PlaneSet, Pairs], Fragment] = {}
         # access
         self.claims: dict[bytes, rows.ClaimRow] = {}
@@ -152,7 +151,7 @@ class Fleet:
             case rows.TenantRow():
                 self.has_tenant = True
             case rows.FragmentRow():
-                self.fragments[row.fragment_id] = Fragment(row.document)
+                self.fragments.load(row.document, is_stored=True)
             case rows.PlaneSetRow():
                 self.sets.load(row.set_id, row.document)
             case rows.ClaimRow():
@@ -169,6 +168,18 @@ class Fleet:
             case rows.StopRow():
                 del self.stops[row.stop_id]
                 self._find_stopped()
+            case rows.ClaimRow():
+                del self.claims[row.token_sha256]
+            case rows.DeviceOrderRow():
+                del self.orders[row.order_id]
+            case rows.CommandRow():
+                del self.commands[row.device_id][row.command_id]
+            case rows.FragmentRow():
+                del self.fragments.by_id[row.fragment_id]
+            case rows.PlaneSetRow():
+                self.sets.forget(row.set_id)
+            case rows.AnswerRow() | rows.DeploymentRow():
+                pass  # not in memory: of rollouts that are over, or asked for by key
             case rows.FreezeRow():
                 del self.freezes[row.freeze_id]
                 del self.frozen[row.plane, row.digest]
@@ -204,7 +215,7 @@ class Fleet:
     def _restore(self, row: rows.DeviceNowRow) -> None:
         device = self.devices[row.device_id]
         self.by_set[device.running] -= 1
-        device.restore(row, self.sets, self.fragments)
+        device.restore(row, self.sets, self.fragments.by_id)
         self.by_set[device.running] += 1
         self.applied_no = max(self.applied_no, row.applied_no)
 
@@ -283,8 +294,8 @@ class Fleet:
     def fold(self, record: Record) -> None:
         """Take one record that the journal has kept."""
         device = record.device
-        if record.granted_by is not None:
-            record.granted_by.in_flight -= 1
+        if record.issue is not None:
+            self._redeem(record)
         if record.no <= device.applied_no:
             return
         if record.report is not None:
@@ -305,8 +316,7 @@ class Fleet:
     def give_back(self, record: Record) -> None:
         """Forget a record that could not be kept: its device is looked at anew, what it took is free again."""
         record.device.settled = -1
-        if record.granted_by is not None:
-            record.granted_by.in_flight -= 1
+        self._redeem(record)
 
     def _heard(self, record: Record, report: Report) -> None:
         device = record.device
@@ -367,9 +377,7 @@ class Fleet:
     def replay(self, first_no: int, batch: Batch) -> None:
         """Take a batch that the journal kept before the last stop."""
         for document in batch.fragments:
-            fragment = Fragment(document)
-            self.fragments[fragment.fragment_id] = fragment
-            self.unfolded_fragments[fragment.fragment_id] = fragment
+            self.fragments.load(document, is_stored=False)
         for place, kept in enumerate(batch.records):
             record = self._record(kept)
             if record is not None:
@@ -390,22 +398,17 @@ class Fleet:
             self.sets.read(report.planes) if report else NOTHING,
             self.sets.read(report.confirmed) if report else NOTHING,
             issue=kept.issue,
-            fragment=self.fragments.get(kept.issue.fragment_id) if kept.issue else None,
+            fragment=self.fragments.by_id.get(kept.issue.fragment_id) if kept.issue else None,
         )
 
-    def keep_fragment(self, fragment: Fragment) -> Fragment:
-        """Return the one fragment of this content; a new one goes into the journal with the next batch."""
-        known = self.fragments.get(fragment.fragment_id)
-        if known is not None:
-            return known
-        self.fragments[fragment.fragment_id] = fragment
-        self.new_fragments[fragment.fragment_id] = fragment
-        return fragment
-
-    def fragments_are_kept(self, kept: Iterable[Fragment]) -> None:
-        """Note that the journal has these fragments; the next fold takes them to the store."""
-        for fragment in kept:
-            self.unfolded_fragments[fragment.fragment_id] = self.new_fragments.pop(fragment.fragment_id)
+    def _redeem(self, record: Record) -> None:
+        """Take back what a record held while it was on its way."""
+        if record.granted_by is not None:
+            record.granted_by.in_flight -= 1
+            record.granted_by = None
+        if record.is_pledged and record.fragment is not None:
+            self.fragments.redeem(record.fragment)
+            record.is_pledged = False
 
     # --- questions ------------------------------------------------------------------------------------------------
 

@@ -179,6 +179,12 @@ class PlaneSets:
             self.unstored[known.set_id] = known
         return known
 
+    def forget(self, set_id: int) -> None:
+        """Forget a set that nobody refers to; if a device says it again, it is read again."""
+        known = self.by_id.pop(set_id)
+        self._by_text = {text: each for text, each in self._by_text.items() if each is not known}
+        self._by_content = {entries: each for entries, each in self._by_content.items() if each is not known}
+
     def load(self, set_id: int, document: bytes) -> None:
         """Take a set that the store keeps."""
         known = self.of(tuple(msgspec.json.decode(document, type=list[tuple[str, str, str]])))

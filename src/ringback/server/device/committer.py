@@ -72,6 +72,7 @@ class Committer:
                 NoRoomError (RB-STORE-001), or NeedsHumanError when the journal is broken (RB-STORE-012).
         """
         if self._broken is not None:
+            self._fleet.give_back(record)
             done(self._broken)
             return
         record.device.is_busy = True
@@ -114,7 +115,7 @@ class Committer:
         if self._writing or not self._waiting:
             return
         self._writing, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
-        self._fragments = list(self._fleet.new_fragments.values())
+        self._fragments = list(self._fleet.fragments.fresh.values())
         documents = [fragment.document for fragment in self._fragments]
         batch = _encode(Batch([record.kept() for record, _done in self._writing], documents))
         self._orders.put((self._next_no, batch, self._through_no))
@@ -151,7 +152,7 @@ class Committer:
     def _fold(self, written: list[tuple[Record, Done]]) -> None:
         fleet = self._fleet
         if self._fragments:
-            fleet.fragments_are_kept(self._fragments)
+            fleet.fragments.are_kept(self._fragments)
         number = self._next_no
         for record, _done in written:
             record.no = number
