@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ringback.health import ControlGroup, Deployment, Outcome
 from ringback.health.control_group import missing_after_ms
-from ringback.stats import ODDS_MAX_PPM
+from ringback.stats import ODDS_MAX_PPM, RiskSet
 
 T0 = 1_700_000_000_000
 
@@ -111,3 +111,38 @@ def test_a_device_of_an_unknown_site_shares_its_fate_with_nobody() -> None:
 
 def test_a_device_is_missing_before_it_is_silent() -> None:
     assert missing_after_ms(15_000) == 10_000
+
+
+def dark_after(control: int, missing: int, *, is_touched: bool) -> tuple[RiskSet, ...]:
+    """Two quiet sites beside one that loses ``missing`` of its control devices."""
+    seen = ControlGroup()
+    for site in ("mill", "quiet", "calm"):
+        for _ in range(control):
+            seen.joined("door", site)
+    if is_touched:
+        seen.changed(None, updated(), "mill")
+    for _ in range(missing):
+        seen.missed("mill")
+    return seen.dark_sites().risks
+
+
+def test_a_site_that_goes_dark_as_a_whole_is_an_event_against_sites_that_did_not() -> None:
+    assert dark_after(3, 3, is_touched=True) == (RiskSet(1 << 19, 1, 0),)
+    assert dark_after(3, 3, is_touched=False) == (RiskSet(1, 0, 1),)
+
+
+def test_a_site_with_one_control_device_or_one_device_left_does_not_go_dark_as_a_whole() -> None:
+    assert dark_after(3, 2, is_touched=True) == ()
+    assert dark_after(1, 1, is_touched=True) == ()
+
+
+def test_a_site_goes_dark_once_until_it_was_heard_again() -> None:
+    seen = group(2)
+    for _ in range(2):
+        seen.missed("mill")
+    assert sum(each.treated for each in seen.dark_sites().risks) == 1
+
+    seen.heard("door", "mill", T0, was_silent=False)
+    seen.missed("mill")
+
+    assert sum(each.treated for each in seen.dark_sites().risks) == 2

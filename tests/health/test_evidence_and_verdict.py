@@ -154,7 +154,7 @@ def test_every_verdict_shows_observed_operator_and_limit() -> None:
     names = [measure.name for measure in verdict_of().measures]
 
     assert names == [
-        "evidence against the SLO",
+        "evidence against the release",
         "evidence for the certificate",
         "upper bound of the failure rate",
     ]

@@ -21,7 +21,7 @@ from ringback.health import Budget, Deployment, GateParams, Prefix, StratumEvide
 from ringback.health.params import HOUR_MS
 from ringback.sim.command import command
 from ringback.sim.gate_run import Ended, Run, Step
-from ringback.sim.gate_world import CALM, RARE, ROUGH, Defect, Weather, fates
+from ringback.sim.gate_world import CALM, RARE, ROUGH, Defect, Fate, Weather, fates
 from ringback.sim.gates import gate_of, hours, percentile_95
 
 ALPHA, BETA, P0, P1 = 0.01, 0.05, 0.004, 0.01
@@ -174,6 +174,23 @@ def test_a_fixed_sample_test_at_five_percent_that_is_repeated_halts_far_more_goo
 
 def test_a_gate_that_takes_missing_evidence_as_a_pass_certifies_bad_releases() -> None:
     assert certified(rollouts(TakesMissingEvidenceAsPass, P1, range(15), CALM, gate=EXPRESS)) > ceiling(BETA, 15)
+
+
+class WithoutDarkSites(Run):
+    """Excuses silence at dark sites, and never asks which sites go dark."""
+
+    def __init__(self, gate: GateParams, fleet: list[Fate], *, tick_min: int = 1) -> None:
+        super().__init__(gate, fleet, tick_min=tick_min)
+        self.rollout = replace(self.rollout, signals=())
+
+
+def test_a_release_that_takes_whole_sites_offline_is_halted_by_the_sites_that_go_dark_and_by_nothing_else() -> None:
+    def halted_runs(kind: type[Run]) -> list[Ended]:
+        fleets = [fates(1_000, Defect(0.002, site_share=0.2), seed, ROUGH) for seed in range(6)]
+        return [kind(SWIFT, fleet, tick_min=TICK_MIN).run() for fleet in fleets]
+
+    assert halted(halted_runs(Run)) == 1.0
+    assert halted(halted_runs(WithoutDarkSites)) == 0.0
 
 
 class LooksAlways(Run):

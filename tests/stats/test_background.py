@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.stats import ODDS_MAX_PPM, BadNumber, RiskSet, SloGate, Tally, evidence_beyond, odds_ppm, slo_gate
-from ringback.stats.background import PPM
+from ringback.stats.risk import PPM
 
 GATE = slo_gate(0.004)
 assert isinstance(GATE, SloGate)

@@ -99,7 +99,14 @@ def decide(rollout: Rollout, evidence: RolloutEvidence, now_ms: int) -> Decision
         evidence: everything observed up to now.
         now_ms: UTC ms by the server's clock.
     """
-    verdict = judge(rollout.gate, evidence.strata, now_ms, changed=rollout.changed_planes)
+    verdict = judge(
+        rollout.gate,
+        evidence.strata,
+        now_ms,
+        changed=rollout.changed_planes,
+        signals=rollout.signals,
+        seen=evidence.signals,
+    )
     limits = exposure(rollout.gate, evidence.strata, now_ms)
     moment = Moment(rollout, evidence, verdict, limits, now_ms)
     answer = pending(moment)
@@ -190,7 +197,7 @@ def _stopping(after: Rollout, answer: Answer, verdict: Verdict | None, cause: st
     frozen: tuple[str, ...] = after.changed_planes
     if answer.event in (Event.VERDICT_FAILED, Event.DRILL_FAILED) and verdict is not None and verdict.blame is not None:
         blamed, family = verdict.blame.plane, verdict.family
-        if verdict.blame.basis in (BlameBasis.RULE, BlameBasis.RUNG):
+        if verdict.blame.basis in (BlameBasis.RULE, BlameBasis.SIGNAL, BlameBasis.RUNG):
             frozen = (blamed,)
     elif answer.event is Event.ROLLBACK_REQUESTED and after.wanted_rung >= 0:
         frozen = after.ladder[after.wanted_rung].planes

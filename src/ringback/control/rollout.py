@@ -13,6 +13,7 @@ from ringback.control.table import State
 from ringback.control.windows import Interval
 from ringback.health.evidence import RingEvidence, StratumEvidence
 from ringback.health.params import GateParams
+from ringback.health.signals import Signal, SignalSeen
 
 DAY_MS = 86_400_000
 
@@ -83,6 +84,7 @@ class Rollout:
         changes: what the release changes, first to go back first.
         ladder, first: the way back, narrow to wide; the last rung takes all changed planes back.
         stability_ms, rollback_ms: windows before and after full.
+        signals: what is watched beside the outcome.
         maintenance: when it may grow, UTC; empty = always.
         auto_roll_back: a failed verdict rolls back without asking.
         unattended: nobody is there to look at an alarm: growth goes on as the exposure rule allows until a verdict.
@@ -137,6 +139,7 @@ class Rollout:
     rung: int = -1
     rollback_wanted: bool = False
     cause: str = ""
+    signals: tuple[Signal, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.rings and [ring.kind is RingKind.FULL for ring in self.rings].index(True) == len(self.rings) - 1
@@ -187,9 +190,11 @@ class RolloutEvidence:
         rings: by ring index, with ``left`` and ``busy`` filled by the caller.
         rollback: counted once the rollout is stopped; None = not counted yet, which ends no rollback.
         frozen_digests: digests of this release that are recorded as frozen.
+        signals: what was seen of the signals beside the outcome.
     """
 
     strata: tuple[StratumEvidence, ...]
     rings: tuple[RingEvidence, ...]
     rollback: RollbackEvidence | None = None
     frozen_digests: tuple[str, ...] = ()
+    signals: tuple[SignalSeen, ...] = ()

@@ -8,12 +8,15 @@ Decides: what counts as evidence, what it proves, whom it blames, and how to say
 - ``evidence``    the few counts that many deployments come down to.
 - ``ledger``      the fold of deployments into them, incrementally.
 - ``control_group``  what happens without the release: dark sites, and the odds of every silence.
+- ``signals``     event rates and measurements against control, and their shares of alpha.
+- ``changes``     before and after on one device, ranked among fresh control devices.
 - ``blame``       which plane, by the failing rule, else by the rung that healed.
 - ``verdict``     the judgement.
 - ``words``       the same for people.
 """
 
 from ringback.health.blame import Blame, BlameBasis
+from ringback.health.changes import Changes, Worse, change_ppm, drift_ppm
 from ringback.health.control_group import ControlGroup
 from ringback.health.deployment import (
     Deployment,
@@ -31,7 +34,8 @@ from ringback.health.deployment import (
 from ringback.health.evidence import Cause, Prefix, RingEvidence, StratumEvidence
 from ringback.health.ledger import Ledger
 from ringback.health.params import BUDGETS, BadGate, Budget, GateParams, checked
-from ringback.health.verdict import Level, Measure, Verdict, VerdictKind, judge
+from ringback.health.signals import Signal, SignalKind, SignalSeen
+from ringback.health.verdict import Level, Measure, SignalVerdict, Verdict, VerdictKind, judge
 
 __all__ = [
     "BUDGETS",
@@ -40,6 +44,7 @@ __all__ = [
     "BlameBasis",
     "Budget",
     "Cause",
+    "Changes",
     "ControlGroup",
     "Deployment",
     "Drill",
@@ -53,12 +58,19 @@ __all__ = [
     "Result",
     "ResultKind",
     "RingEvidence",
+    "Signal",
+    "SignalKind",
+    "SignalSeen",
+    "SignalVerdict",
     "StratumEvidence",
     "Verdict",
     "VerdictKind",
+    "Worse",
     "after_report",
     "after_silence",
+    "change_ppm",
     "checked",
+    "drift_ppm",
     "granted_again",
     "judge",
     "silence_due_at_ms",

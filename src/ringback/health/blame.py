@@ -3,6 +3,7 @@
 Decides: which changed plane the failures point at. Never: blames a plane that the release did not change.
 
 - First the rule: a failing health rule indicts a plane.
+- Then a signal that is worse than on control devices, if it indicts a plane (``ringback.health.verdict``).
 - Then the rung: devices that reverted by themselves became healthy when a plane had gone back; the last plane added on
   that rung is the one that healed.
 - Then the order of the rollback policy: the cheapest changed plane, said to be a guess.
@@ -21,6 +22,7 @@ class BlameBasis(StrEnum):
     """What the blame rests on, strongest first; ``guess`` is the policy's order and proves nothing."""
 
     RULE = "rule"
+    SIGNAL = "signal"
     RUNG = "rung"
     GUESS = "guess"
     NONE = "none"

@@ -9,7 +9,9 @@ passes on missing evidence, and never widens anything.
 - PASS: the certificate below p1, on devices matured past the longest horizon and the heartbeat time. Unresolved
   devices count as failed there.
 - WAITING otherwise, with the devices still needed.
-- On one scale of E: 5 watch, 20 pause and tell a person, 1/alpha take it back.
+- Signals beside the outcome (``signals``) spend their share of alpha: E is the largest of w_s E_s over outcomes and
+  signals. Without signals outcomes have all of it.
+- On this one scale of E: 5 watch, 20 pause and tell a person, 1/alpha take it back.
 
 Source: ``ringback.stats.bernoulli`` and ``ringback.stats.combine``.
 """
@@ -23,10 +25,11 @@ from functools import lru_cache
 from math import ceil
 
 from ringback.health import words
-from ringback.health.blame import Blame, blamed
+from ringback.health.blame import Blame, BlameBasis, blamed
 from ringback.health.evidence import Cause, Prefix, StratumEvidence, summed
 from ringback.health.params import PPM, GateParams, certificate_engine, slo_engine
-from ringback.stats import RiskSet, Tally, crossed, evidence_beyond, pooled, upper_bound
+from ringback.health.signals import Signal, SignalEvidence, SignalKind, SignalSeen, judged, weights
+from ringback.stats import BadNumber, RiskSet, Tally, crossed, e_bh, evidence_beyond, pooled, upper_bound
 
 WATCH_AT = 5.0
 """No growth for a while. One good release in five at most gets here; it costs an hour, not a release."""
@@ -66,19 +69,44 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class SignalVerdict:
+    """One signal beside the outcome, as it stands.
+
+    Attributes:
+        name, kind, plane: of the signal.
+        e_milli: its own evidence in thousandths; it halts the release at ``halts_at_milli``.
+        family: the family that speaks loudest.
+        updated: updated devices, or events on them, it rests on.
+        refused: values that were no evidence.
+        is_cause: among the signals to be reported as causes (e-BH at alpha).
+    """
+
+    name: str
+    kind: SignalKind
+    plane: str
+    e_milli: int
+    halts_at_milli: int
+    family: str
+    updated: int
+    refused: int
+    is_cause: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The judgement of one release at one moment.
 
     Attributes:
         family: the one hardware family affected; "" if several or all are, or none fails.
         blame: the plane at fault and the grounds; None unless something failed.
-        e_milli: evidence against the SLO in thousandths, cut at ``E_MILLI_MAX``.
+        e_milli: evidence against the release in thousandths, on the common scale, cut at ``E_MILLI_MAX``.
         u_ppm: upper bound of the failure rate of matured devices, rounded up.
         entered, failed: all devices that entered, and those that failed.
         matured, matured_open: devices past the longest horizon and heartbeat, and those of them not good.
         still_needed: further clean matured devices for the certificate; 0 = granted, None = unreachable.
         cause: what most failed devices report; None without a failure.
         measures: observed, operator, limit of each comparison.
+        signals: every signal beside the outcome.
         reasons: sentences for people, most important first.
     """
 
@@ -95,10 +123,19 @@ class Verdict:
     still_needed: int | None
     cause: Cause | None
     measures: tuple[Measure, ...]
+    signals: tuple[SignalVerdict, ...]
     reasons: tuple[str, ...]
 
 
-def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, changed: Sequence[str]) -> Verdict:
+def judge(
+    gate: GateParams,
+    strata: Sequence[StratumEvidence],
+    now_ms: int,
+    *,
+    changed: Sequence[str],
+    signals: Sequence[Signal] = (),
+    seen: Sequence[SignalSeen] = (),
+) -> Verdict:
     """Judge a release.
 
     Args:
@@ -106,10 +143,17 @@ def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, c
         strata: evidence of every planned hardware family, also of those not seen yet.
         now_ms: UTC ms.
         changed: planes the release changes, in the order of the rollback policy, first to go back first.
+        signals: what the release watches beside the outcome.
+        seen: what was seen of it.
     """
-    evidence = evidence_against(gate, strata, now_ms)
+    outcomes = evidence_against(gate, strata, now_ms) * weights(signals)[0]
+    beside = judged(signals, seen, [stratum.stratum for stratum in strata])
+    loudest = max(beside, key=lambda each: each.evidence * each.weight, default=None)
+    if loudest is not None and loudest.evidence * loudest.weight <= outcomes:
+        loudest = None
+    evidence = outcomes if loudest is None else loudest.evidence * loudest.weight
     level = level_of(gate, evidence)
-    seen = summed(stratum.everyone for stratum in strata).for_halting
+    everyone = summed(stratum.everyone for stratum in strata).for_halting
     matured = matured_tally(gate, strata, now_ms)
     promotion = certificate_engine(gate.p1_ppm)
     kind = VerdictKind.WAITING
@@ -117,30 +161,63 @@ def judge(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int, *, c
         kind = VerdictKind.FAIL
     elif level is not Level.PAUSE and promotion.granted(matured, gate.beta):
         kind = VerdictKind.PASS
-    family = affected_family(gate, strata) if seen.failed else ""
+    family = affected_family(gate, strata) if everyone.failed else ""
     causes = [cause for stratum in strata if family in ("", stratum.stratum) for cause in stratum.causes]
     bound = upper_bound(matured, gate.delta)
     verdict = Verdict(
         kind=kind,
         level=level,
         family=family,
-        blame=blamed(causes, changed) if seen.failed else None,
+        blame=_blame(
+            blamed(causes, changed) if everyone.failed else None,
+            changed,
+            loudest if level is not Level.QUIET else None,
+        ),
         e_milli=min(E_MILLI_MAX, int(evidence * 1000)),
         u_ppm=ceil(bound * PPM),
-        entered=seen.devices,
-        failed=seen.failed,
+        entered=everyone.devices,
+        failed=everyone.failed,
         matured=matured.devices,
         matured_open=matured.failed,
         still_needed=promotion.clean_devices_needed(matured, gate.beta),
         cause=max(causes, key=lambda cause: (bool(cause.rule), cause.devices), default=None),
         measures=(
-            Measure("evidence against the SLO", f"{evidence:.3g}", "<", f"{1 / gate.alpha:g}"),
+            Measure("evidence against the release", f"{evidence:.3g}", "<", f"{1 / gate.alpha:g}"),
             Measure("evidence for the certificate", f"{promotion.evidence(matured):.3g}", ">=", f"{1 / gate.beta:g}"),
             Measure("upper bound of the failure rate", words.share(ceil(bound * PPM)), "<", words.share(gate.p1_ppm)),
         ),
+        signals=_shown(beside, gate),
         reasons=(),
     )
-    return replace(verdict, reasons=_reasons(verdict, gate))
+    return replace(verdict, reasons=_reasons(verdict, gate, loudest))
+
+
+def _blame(by_outcome: Blame | None, changed: Sequence[str], loudest: SignalEvidence | None) -> Blame | None:
+    """A signal that speaks louder than the outcomes indicts its plane; a rule that failed on devices goes before it."""
+    if loudest is None or loudest.signal.plane not in changed:
+        return by_outcome
+    if by_outcome is not None and by_outcome.basis is BlameBasis.RULE:
+        return by_outcome
+    return Blame(loudest.signal.plane, BlameBasis.SIGNAL, loudest.updated, loudest.updated)
+
+
+def _shown(beside: Sequence[SignalEvidence], gate: GateParams) -> tuple[SignalVerdict, ...]:
+    causes = e_bh([each.evidence for each in beside], gate.alpha)
+    assert not isinstance(causes, BadNumber)
+    return tuple(
+        SignalVerdict(
+            name=each.signal.name,
+            kind=each.signal.kind,
+            plane=each.signal.plane,
+            e_milli=min(E_MILLI_MAX, int(each.evidence * 1000)),
+            halts_at_milli=ceil(1000 / (gate.alpha * each.weight)),
+            family=each.family,
+            updated=each.updated,
+            refused=each.refused,
+            is_cause=index in causes,
+        )
+        for index, each in enumerate(beside)
+    )
 
 
 def evidence_against(gate: GateParams, strata: Sequence[StratumEvidence], now_ms: int) -> float:
@@ -208,10 +285,14 @@ def affected_family(gate: GateParams, strata: Sequence[StratumEvidence]) -> str:
     return ""
 
 
-def _reasons(verdict: Verdict, gate: GateParams) -> tuple[str, ...]:
+def _reasons(verdict: Verdict, gate: GateParams, loudest: SignalEvidence | None) -> tuple[str, ...]:
     said: list[str] = []
     if verdict.level is not Level.QUIET:
-        said.append(words.against(verdict.failed, verdict.entered, gate.p0_ppm, verdict.e_milli))
+        if loudest is None:
+            said.append(words.against(verdict.failed, verdict.entered, gate.p0_ppm, verdict.e_milli))
+        else:
+            name, is_rate = loudest.signal.name, loudest.signal.kind is SignalKind.RATE
+            said.append(words.worse_than_control(name, loudest.updated, verdict.e_milli, is_rate=is_rate))
         if verdict.family:
             said.append(words.only_on(verdict.family))
         if verdict.cause is not None and verdict.cause.rule:

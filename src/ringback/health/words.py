@@ -37,6 +37,15 @@ def against(failed: int, entered: int, p0_ppm: int, e_milli: int) -> str:
     )
 
 
+def worse_than_control(signal: str, updated: int, e_milli: int, *, is_rate: bool) -> str:
+    """Say that a signal speaks against the release, compared with control devices."""
+    rests_on = f"{updated} events on updated devices" if is_rate else f"{devices(updated)} ranked among four each"
+    return (
+        f"{signal} is worse than on control devices ({rests_on}); a release that is no worse "
+        f"gets here at most once in {once_in(e_milli)} rollouts."
+    )
+
+
 def certified(p1_ppm: int, beta_ppm: int, matured: int, failed: int) -> str:
     """Say that the certificate is granted."""
     confidence = share(1_000_000 - beta_ppm)
@@ -78,6 +87,8 @@ def blame(plane: str, basis: str, votes: int, cast: int) -> str:
         return "The release changed no plane, so none is blamed."
     if basis == "rule":
         return f"Plane {plane} is blamed: its health rules failed on {votes} of {devices(cast)}."
+    if basis == "signal":
+        return f"Plane {plane} is blamed: a signal that indicts it is worse than on control devices."
     if basis == "rung":
         return f"Plane {plane} is blamed: {votes} of {devices(cast)} became healthy when it had gone back."
     return f"Plane {plane} is suspected: no rule and no rung named one, and it is the cheapest to take back."

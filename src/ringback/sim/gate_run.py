@@ -48,9 +48,11 @@ from ringback.health import (
 )
 from ringback.health.control_group import missing_after_ms
 from ringback.health.params import MINUTE_MS
+from ringback.health.signals import DARK_SITES, Signal
 from ringback.sim.gate_world import DAY_MIN, FAMILIES, POLL_MIN, Fate
 
 TRIAL_MIN = 10
+SITE_DOWN_MIN = 12 * 60
 ROLL_BACK_MIN = 30
 DAYS_MAX = 14
 LIMIT_MIN = DAYS_MAX * DAY_MIN
@@ -113,7 +115,11 @@ class Run:
         sizes = dict.fromkeys(sorted(name for name, _share in FAMILIES), 0)
         for each in fleet:
             sizes[each.family] += 1
-        self.rollout = rollout_of(gate, sizes)
+        self.sites: dict[str, list[int]] = defaultdict(list)
+        for index, each in enumerate(fleet):
+            if each.site:
+                self.sites[each.site].append(index)
+        self.rollout = rollout_of(gate, sizes, (DARK_SITES,) if self.sites else ())
         self.ledger = Ledger(gate, strata=sizes, rings_count=1)
         self.control = ControlGroup()
         self.deployments: list[Deployment | None] = [None] * len(fleet)
@@ -187,7 +193,8 @@ class Run:
         """Let the controller decide until there is nothing more to do right now."""
         while True:
             rings = (replace(self.ledger.rings()[0], left=sum(self.waiting.values())),)
-            decision = decide(self.rollout, RolloutEvidence(self.strata(), rings), self.now_ms)
+            seen = RolloutEvidence(self.strata(), rings, signals=(self.control.dark_sites(),))
+            decision = decide(self.rollout, seen, self.now_ms)
             self.decisions += 1
             self.decided(decision)
             if decision.event is None or self.is_over:
@@ -279,6 +286,9 @@ class Run:
         self.control.left(fate.family, fate.site)
         self.entered += 1
         self.entered_at[index] = self.minute
+        if fate.takes_site_down:
+            for neighbour in self.sites[fate.site]:
+                self._darken(neighbour, self.minute + SITE_DOWN_MIN)
         if self.at_90 is None and self.entered >= 0.9 * len(self.fleet):
             self.at_90 = self.minute
         if fate.fails_after is None or fate.fails_after > TRIAL_MIN:
@@ -326,11 +336,13 @@ class Run:
             self._later(self.minute + self.gate.heartbeat_ms / MINUTE_MS, Step.SILENCE_DUE, index)
 
     def _goes_dark(self, index: int) -> None:
-        fate = self.fleet[index]
-        if fate.reachable_at > self.minute or self.is_dark[index]:
+        ends = [end for start, end in self.fleet[index].dark if int(start) >= self.minute - 1]
+        self._darken(index, ends[0])
+
+    def _darken(self, index: int, until: float) -> None:
+        if self.fleet[index].reachable_at > self.minute or self.is_dark[index]:
             return
-        self.is_dark[index], self.dark_since[index] = True, self.minute
-        self.dark_until[index] = next(end for start, end in fate.dark if int(start) >= self.minute - 1)
+        self.is_dark[index], self.dark_since[index], self.dark_until[index] = True, self.minute, until
         self._later(self.dark_until[index], Step.GOES_LIGHT, index)
         if self.entered_at[index] is not None:
             self._heard_last(index)
@@ -386,7 +398,7 @@ _AFLOAT = frozenset({Step.REACHED, Step.ENTERS, Step.CONFIRMS, Step.REPORTS_FAIL
 """What a device can only do, or say, while it is heard."""
 
 
-def rollout_of(gate: GateParams, sizes: dict[str, int]) -> Rollout:
+def rollout_of(gate: GateParams, sizes: dict[str, int], signals: tuple[Signal, ...] = ()) -> Rollout:
     """Return a rollout to everyone in one ring, started, to go on without a certificate and without a person."""
     cuts = tuple(StratumCut(name, CUT_EVERYONE, size) for name, size in sizes.items())
     return Rollout(
@@ -398,6 +410,7 @@ def rollout_of(gate: GateParams, sizes: dict[str, int]) -> Rollout:
         ladder=(Rung(("app",)),),
         first=(FirstRung("app", 0),),
         unattended=True,
+        signals=signals,
         started=True,
         approvals=(CERTIFICATE,),
         patience_ms=2 * LIMIT_MIN * MINUTE_MS,

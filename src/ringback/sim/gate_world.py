@@ -47,12 +47,14 @@ class Defect:
         family: hardware family with a share of its own; "" = none.
         family_share: share of that family that fails.
         late_share: share of devices that fail hours later.
+        site_share: share of devices that take their whole site off the network when they enter.
     """
 
     share: float
     family: str = ""
     family_share: float = 0.0
     late_share: float = 0.0
+    site_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Fate:
         report_after: minutes from the failure to the report of the revert; None = never heard again.
         order: random place in the fleet, for rollouts that fix their groups.
         dark: spans (from, to) in which it is not heard, for reasons of its own or its site's, in order, apart.
+        takes_site_down: its whole site goes dark when it enters.
     """
 
     family: str
@@ -105,6 +108,7 @@ class Fate:
     report_after: float | None
     order: float
     dark: tuple[tuple[float, float], ...] = ()
+    takes_site_down: bool = False
 
 
 def fates(devices: int, defect: Defect, seed: int, weather: Weather | None = CALM, *, days: int = 3) -> list[Fate]:
@@ -139,6 +143,7 @@ def fates(devices: int, defect: Defect, seed: int, weather: Weather | None = CAL
                 report_after=report_after,
                 order=chance(),
                 dark=skies.over(index),
+                takes_site_down=bool(defect.site_share) and chance() < defect.site_share,
             )
         )
     return made

@@ -11,7 +11,7 @@ evidence: every input from outside is checked once and refused as a ``BadNumber`
 - ``combine``    pool and strata, weighted Bonferroni, the minimum.
 """
 
-from ringback.stats.background import EXCUSABLE_MAX, ODDS_MAX_PPM, RiskSet, evidence_beyond, odds_ppm
+from ringback.stats.background import EXCUSABLE_MAX, evidence_beyond
 from ringback.stats.bernoulli import (
     NOTHING_SEEN,
     Certificate,
@@ -22,12 +22,13 @@ from ringback.stats.bernoulli import (
     tally,
     upper_bound,
 )
-from ringback.stats.combine import WeightedEvidence, pooled, signals_crossed, stratum_crossed, worse_than_both
+from ringback.stats.combine import WeightedEvidence, e_bh, pooled, signals_crossed, stratum_crossed, worse_than_both
 from ringback.stats.cusum import Cusum, CusumState, cusum_of_failures, cusum_of_ranks
 from ringback.stats.mixture import EVIDENCE_MAX, crossed
 from ringback.stats.rank import RankGate, RankState, rank_gate
 from ringback.stats.rate import RateGate, RateState, rate_gate
 from ringback.stats.refused import BadNumber
+from ringback.stats.risk import ODDS_MAX_PPM, RiskSet, odds_ppm
 
 __all__ = [
     "EVIDENCE_MAX",
@@ -50,6 +51,7 @@ __all__ = [
     "crossed",
     "cusum_of_failures",
     "cusum_of_ranks",
+    "e_bh",
     "evidence_beyond",
     "odds_ppm",
     "pooled",

@@ -29,52 +29,18 @@ Balakrishnan, "Universal inference", PNAS 2020.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp, log
 
 from ringback.stats.bernoulli import SloGate, Tally
 from ringback.stats.mixture import EVIDENCE_MAX, LOG_MAX
-from ringback.stats.refused import BadNumber, bad_count
+from ringback.stats.risk import PPM, RiskSet
 
 THETAS = (2.0, 10.0, 100.0, 1000.0)
 """How many times more often updated devices fall silent. Far above engine B's, because right after a reboot a healthy
 control group has next to no silences, and a brick has nothing but."""
 
-PPM = 1_000_000
-ODDS_MAX_PPM = 1 << 50
-"""Odds without any control at risk: a silence there teaches nothing, and can be blamed on the background for free."""
-
 EXCUSABLE_MAX = 10_000
 """Silences that may be blamed on the background. A fleet with more has a verdict without them, one way or the other."""
-
-
-@dataclass(frozen=True, slots=True)
-class RiskSet:
-    """Silences at about the same odds.
-
-    Attributes:
-        odds_ppm: updated devices at risk per control device at risk, parts per million, rounded up.
-        treated: updated devices that fell silent at these odds.
-        control: control devices that did.
-    """
-
-    odds_ppm: int
-    treated: int
-    control: int
-
-
-def odds_ppm(treated_at_risk: int, control_at_risk: int) -> int | BadNumber:
-    """Return the odds of a silence as they are written down: rounded up to a power of two, so that few values occur.
-
-    Rounding up makes every factor smaller: it never makes evidence.
-    """
-    refused = bad_count("treated_at_risk", treated_at_risk) or bad_count("control_at_risk", control_at_risk)
-    if refused is not None:
-        return refused
-    if not control_at_risk:
-        return ODDS_MAX_PPM
-    exact = max(1, -(-treated_at_risk * PPM // control_at_risk))
-    return min(ODDS_MAX_PPM, 1 << (exact - 1).bit_length())
 
 
 def evidence_beyond(gate: SloGate, seen: Tally, silent: int, risks: Sequence[RiskSet]) -> float:

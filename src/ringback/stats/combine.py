@@ -72,6 +72,26 @@ def signals_crossed(signals: Sequence[WeightedEvidence], alpha: float) -> tuple[
     return tuple(index for index, signal in enumerate(signals) if crossed(signal.evidence, alpha * signal.weight))
 
 
+def e_bh(evidence: Sequence[float], level: float) -> tuple[int, ...] | BadNumber:
+    """Return the indices of signals to report as causes, in order; of these at most ``level`` are false on average.
+
+    The largest k with E_(k) >= m / (k level), whatever the dependence (e-BH).
+
+    Source: Wang and Ramdas, "False discovery rate control with e-values", JRSS B 2022.
+    """
+    refused: BadNumber | None = None
+    for each in evidence:
+        refused = refused or _bad_evidence("evidence", each)
+    if refused is not None:
+        return refused
+    order = sorted(range(len(evidence)), key=lambda index: -evidence[index])
+    found = 0
+    for count, index in enumerate(order, start=1):
+        if evidence[index] * count * level >= len(evidence):
+            found = count
+    return tuple(sorted(order[:found]))
+
+
 def worse_than_both(against_slo: float, against_control: float) -> float | BadNumber:
     """Return min(E_A, E_B): evidence only where the release is worse than its SLO *and* worse than control."""
     refused = _bad_evidence("against_slo", against_slo) or _bad_evidence("against_control", against_control)

@@ -62,6 +62,17 @@ class RankGate:
         """Return E >= 0: how strongly the ranks so far speak against "no worse than the margin"."""
         return mixed(self.weights, state.logs)
 
+    def evidence_of(self, counts: Sequence[int]) -> float | BadNumber:
+        """Return E >= 0 of all devices so far, given how many had each rank 0..controls; order does not matter."""
+        if len(counts) != self.controls + 1:
+            return BadNumber(WRONG_NUMBER_OF_CONTROLS, "counts", f"{len(counts)} ranks", str(self.controls + 1))
+        for count in counts:
+            refused = bad_count("counts", count)
+            if refused is not None:
+                return refused
+        logs = [sum(count * one for count, one in zip(counts, row, strict=True)) for row in self.log_factors]
+        return mixed(self.weights, logs)
+
     def factor(self, rank: int) -> float:
         """Return the mixed e-value of one device with this ``rank`` (0..controls) alone."""
         return mixed(self.weights, [row[rank] for row in self.log_factors])

@@ -19,11 +19,13 @@ Ly and Grunwald, "The anytime-valid logrank test", NEJSDS 2024; Cox 1972 for the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import log
 
 from ringback.stats.mixture import decreasing_weights, mixed
 from ringback.stats.refused import EVENT_FROM_EMPTY_SIDE, OUT_OF_RANGE, BadNumber, bad_count, bad_finite, bad_rate
+from ringback.stats.risk import PPM, RiskSet
 
 RATIO_MULTIPLES = (2.0, 5.0, 15.0)
 """Alternatives as multiples of theta0: a doubled crash rate, a clear defect, a crash loop."""
@@ -85,6 +87,14 @@ class RateGate:
         if treated_exposure > 0 and control_exposure > 0:
             logs = self._moved(logs, treated_events, control_events, treated_exposure / control_exposure)
         return RateState(logs, state.treated_events + treated_events, state.control_events + control_events)
+
+    def evidence_of(self, risks: Iterable[RiskSet]) -> float:
+        """Return E >= 0 of all events so far, by the odds at which they happened; their order does not matter."""
+        logs = [0.0] * len(self.thetas)
+        for each in risks:
+            moved = self._moved((0.0,) * len(logs), each.treated, each.control, each.odds_ppm / PPM)
+            logs = [before + more for before, more in zip(logs, moved, strict=True)]
+        return mixed(self.weights, logs)
 
     def _moved(self, logs: tuple[float, ...], treated: int, control: int, odds: float) -> tuple[float, ...]:
         """With odds o = t/c: r_theta/r_theta0 = theta (o theta0 + 1) / (theta0 (o theta + 1)), control alike."""
