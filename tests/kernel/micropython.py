@@ -25,7 +25,7 @@ def missing() -> str:
     return f"no {' and no '.join(lacking)} here: their wheels are for x86-64 Linux only" if lacking else ""
 
 
-def run(*arguments: str, path: str = "", timeout_s: int = 50) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, path: str = "", timeout_s: int = 280) -> subprocess.CompletedProcess[str]:
     """Run MicroPython in the project's folder, with the kernel and the tests on its path."""
     search = path or f"{ROOT / 'src'}:{ROOT}"
     # The tests' own world is generous; what a device has is the subject of its own test.

@@ -5,6 +5,9 @@ import pytest
 from tests.kernel.both import crash, stories
 from tests.kernel.both.world import PowerCut
 
+# Seconds of work; a crowded machine may stand still for minutes.
+pytestmark = pytest.mark.timeout(300)
+
 ALL_KEPT = 1_000_000
 
 

@@ -13,6 +13,9 @@ from ringback_kernel import back, commands, core, desired, forward, gates, journ
 from tests.kernel import micropython
 from tests.kernel.both import crash, stories
 
+# Seconds of work; a crowded machine may stand still for minutes.
+pytestmark = pytest.mark.timeout(300)
+
 Mutate = Callable[[pytest.MonkeyPatch], None]
 
 

@@ -4,12 +4,16 @@ During the storm the invariants hold; in good weather every device comes to rest
 anybody touching it (no state is a dead end).
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback_kernel import limits as limits_of
 from ringback_kernel.vocabulary import REST, SAFE_MODE
 from tests.kernel.both import world as w
+
+# Seconds of work; a crowded machine may stand still for minutes.
+pytestmark = pytest.mark.timeout(300)
 
 SETS = (
     w.OLD,
