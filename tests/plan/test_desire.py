@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -25,7 +26,7 @@ from ringback.spec.canonical import encode
 from ringback.spec.rules import HealthRule
 from ringback_kernel import desired, gates
 from tests.plan.fleet import SENSOR, class_of, planes
-from tests.plan.scene import APP_11, CATALOG, CONFIG_2, FACE_1, FACE_2, OLD
+from tests.plan.scene import APP_10, APP_11, CATALOG, CONFIG_1, CONFIG_2, FACE_1, FACE_2, OLD
 
 DOOR = class_of()
 SENSOR_CLASS = class_of(SENSOR)
@@ -194,6 +195,23 @@ def test_rules_about_what_is_not_installed_are_left_out() -> None:
     left = rules_for(planes(APP_11), RULES)
 
     assert [rule.id for rule in left] == ["speaks", "uplink"]
+
+
+@pytest.mark.parametrize(
+    ("change", "is_replayed"),
+    [
+        (lambda: hop(APP_11, FACE_2, CONFIG_2, start=planes(APP_11, FACE_2, CONFIG_1)), False),
+        (lambda: hop(APP_11, FACE_2, CONFIG_2, start=planes(APP_11, FACE_1, CONFIG_1)), True),
+        (lambda: hop(APP_11, FACE_2, CONFIG_2, start=planes(APP_10, FACE_2, CONFIG_2)), True),
+    ],
+    ids=["only the config", "the model", "the app"],
+)
+def test_a_golden_set_is_replayed_when_its_model_or_the_app_changes(
+    change: Callable[[], Hop], is_replayed: bool
+) -> None:
+    said = json.loads(fragment(change()).document(BINDING))
+
+    assert ("golden" in [rule["id"] for rule in said["ota"]["rules"]["list"]]) is is_replayed
 
 
 def test_a_release_may_lengthen_the_windows_of_a_class_and_never_shorten_them() -> None:

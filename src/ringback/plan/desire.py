@@ -191,7 +191,7 @@ def compile_hop(
         "rules": {
             "hold_ms": windows.hold_ms,
             "every_ms": windows.every_ms,
-            "list": [_rule(rule) for rule in rules_for(hop.after, rules)],
+            "list": [_rule(rule) for rule in rules_for(hop.after, rules) if not is_idle(rule, hop, catalog)],
         },
         "trial_ms": windows.trial_ms,
         "uplink_ms": windows.uplink_ms,
@@ -224,6 +224,21 @@ def rules_for(after: PlaneSet, rules: Iterable[HealthRule]) -> tuple[HealthRule,
         for rule in rules
         if (rule.plane is None or rule.plane in planes)
         and (rule.probe not in ("latency", "golden", "output") or rule.arg in slots)
+    )
+
+
+def is_idle(rule: HealthRule, hop: Hop, catalog: Catalog) -> bool:
+    """Tell whether a rule of the preflight cannot fail by this hop, so that reading it would only cost the device.
+
+    A golden set is replayed by the app on the model of one slot: while neither changes, nor any firmware below, the
+    answer is the one that let the present set in. A replay takes seconds on a small board.
+    """
+    if rule.probe != "golden" or rule.at != ("preflight",):
+        return False
+    changed = [(plane, digest_) for plane, digest_ in hop.after if (plane, digest_) not in hop.before]
+    return not any(
+        plane.rpartition("/")[2] == rule.arg or catalog.artifacts[digest_].kind == "firmware"
+        for plane, digest_ in changed
     )
 
 
