@@ -55,7 +55,9 @@ class LagMeter:
 
 
 def factor(late_ms: float, waiting: float, processors: int) -> float:
-    """One more for each 250 ms of lateness, or as many times as programs outnumber processors.
+    """One more for each 250 ms of lateness, or half as many times as programs outnumber processors.
+
+    Half, because a heartbeat is several check-ins long anyway.
 
     Args:
         late_ms: worst lateness of a timer.
@@ -63,7 +65,7 @@ def factor(late_ms: float, waiting: float, processors: int) -> float:
         processors: 1 or more.
     """
     by_timer = 1.0 + max(0.0, late_ms - QUIET_MS) / 250
-    return min(FACTOR_LIMIT, max(1.0, by_timer, waiting / processors))
+    return min(FACTOR_LIMIT, max(1.0, by_timer, waiting / processors / 2))
 
 
 def runnable() -> float:

@@ -4,6 +4,7 @@ Decides: order and exit code. Never: leaves a process behind, unless it was aske
 """
 
 import json
+import shutil
 import signal
 import sys
 import time
@@ -47,7 +48,8 @@ class Interrupted(Exception):
 
 def play(options: Options) -> int:
     """Plays the demo; returns the exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     looks: list[Callable[[], Scene]] = [Scene]
 
     def newest() -> Scene:
@@ -146,6 +148,7 @@ def stop_kept(folder: str) -> int:
         sys.stderr.write(f"error: {folder} holds no kept demo\nhint: the folder was named when the demo ended\n")
         return NOT_SET_UP
     ended = end_kept(path)
+    shutil.rmtree(path.parent, ignore_errors=True)
     sys.stderr.write(f"ended: {', '.join(ended) or 'nothing was running any more'}\n")
     return PASSED
 

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,55 +80,83 @@ def program(module: str, *args: str) -> list[str]:
     return [sys.executable, "-c", f"from {module} import command; command()", *args]
 
 
-def end(processes: Sequence[Process], *, timeout_s: float = END_TIMEOUT_S) -> None:
+class Undertaker:
+    """The program that ends all others if the demo goes without a word."""
+
+    def __init__(self, env: Mapping[str, str], folder: Path) -> None:
+        argv = [sys.executable, "-m", "ringback.demo.undertaker"]
+        self._process = Process("undertaker", argv, env, folder / "undertaker.log", folder)
+
+    def start(self) -> None:
+        self._process.start(stdin=subprocess.PIPE)
+
+    def mind(self, process: Process) -> None:
+        """Puts a process into its care."""
+        self._write(str(process.pid))
+
+    def forget(self) -> None:
+        """Lets everything live on, or be gone already; the undertaker ends."""
+        self._write("keep")
+        popen = self._process.popen
+        if popen is not None and popen.stdin is not None:
+            popen.stdin.close()
+            popen.wait()
+
+    def _write(self, line: str) -> None:
+        popen = self._process.popen
+        if popen is not None and popen.stdin is not None:
+            popen.stdin.write(line.encode() + b"\n")
+            popen.stdin.flush()
+
+
+def end(processes: Sequence[Process]) -> None:
     """Asks all to end, waits, and kills those that do not."""
+    end_trees([process.pid for process in processes if process.is_alive])
     for process in processes:
-        process.signal(signal.SIGINT)
-    deadline_s = time.monotonic() + timeout_s
-    for process in processes:
-        if process.popen is None:
-            continue
-        try:
-            process.popen.wait(max(0.1, deadline_s - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _kill_tree(process.pid)
+        if process.popen is not None:
             process.popen.wait()
 
 
 def write_kept(path: Path, processes: Sequence[Process]) -> None:
     """Writes down which processes are left running."""
     rows = [
-        {"name": p.name, "pid": p.pid, "started": psutil.Process(p.pid).create_time()} for p in processes if p.is_alive
+        {"name": each.name, "pid": each.pid, "started": psutil.Process(each.pid).create_time()}
+        for each in processes
+        if each.is_alive
     ]
     path.write_text(json.dumps(rows, indent=1))
 
 
 def end_kept(path: Path) -> list[str]:
     """Ends the processes written down by `write_kept`; a reused process id is left alone. Returns the names ended."""
-    ended = []
+    found = {}
     for row in json.loads(path.read_text()):
         try:
-            process = psutil.Process(row["pid"])
-            if abs(process.create_time() - row["started"]) > 1.0:
-                continue
-            _kill_tree(row["pid"])
-            ended.append(str(row["name"]))
+            if abs(psutil.Process(row["pid"]).create_time() - row["started"]) <= 1.0:
+                found[row["pid"]] = str(row["name"])
         except psutil.NoSuchProcess:
             continue
+    end_trees(list(found))
     path.unlink()
-    return ended
+    return list(found.values())
 
 
-def _kill_tree(pid: int) -> None:
-    """Ends a process and its children: asks first, then kills."""
-    try:
-        root = psutil.Process(pid)
-        family = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        _quietly(process.terminate)
-    for process in psutil.wait_procs(family, timeout=3)[1]:
+def end_trees(pids: Sequence[int]) -> None:
+    """Ends processes and everything below them: asks as Ctrl-C would, waits, then kills.
+
+    An agent that is asked ends its services, also those that it adopted and that are not below it.
+    """
+    roots, family = [], []
+    for pid in pids:
+        try:
+            root = psutil.Process(pid)
+            family += [*root.children(recursive=True), root]
+            roots.append(root)
+        except psutil.NoSuchProcess:
+            continue
+    for root in roots:
+        _quietly(lambda root=root: root.send_signal(signal.SIGINT))  # type: ignore[misc]
+    for process in psutil.wait_procs(family, timeout=END_TIMEOUT_S)[1]:
         _quietly(process.kill)
 
 

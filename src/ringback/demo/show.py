@@ -316,6 +316,10 @@ class Show:
         box.kill_agent()
         self.say(f"the agent of {box.spec.name} was killed")
 
+    def start_agent(self, box: Box) -> None:
+        """Starts the agent of a box again, as its keeper would."""
+        self._stage.start_box(box)
+
     @contextlib.contextmanager
     def watching_agents(self) -> Iterator[Answers]:
         """Keeps asking every agent of a real box for its status, and counts answers and misses."""

@@ -18,7 +18,7 @@ from ringback.demo import fleet
 from ringback.demo.boxes import Box
 from ringback.demo.goods import Goods
 from ringback.demo.livefleet import LiveFleet
-from ringback.demo.processes import DemoError, Process, end, program, write_kept
+from ringback.demo.processes import DemoError, Process, Undertaker, end, program, write_kept
 from ringback.sim.measured import to_file
 from ringback.sim.orders import FleetFile
 
@@ -53,6 +53,8 @@ class Stage:
         self.server = Process("server", [], self._env, folder / "server.log", folder)
         self.boxes: dict[str, Box] = {}
         self.fleet = LiveFleet(folder, self._env)
+        self._undertaker = Undertaker(self._env, folder)
+        self._undertaker.start()
 
     def start_server(self, *, port: int = 0) -> None:
         """Starts the server and waits until it says where it listens.
@@ -71,6 +73,7 @@ class Stage:
         if not line.startswith("ready "):
             raise DemoError(f"the server did not start: {line or self.server.log_tail()}")
         self.url = line.removeprefix("ready ")
+        self._undertaker.mind(self.server)
 
     def restart_server(self) -> float:
         """Starts the server again on the same port; returns the seconds until it answers."""
@@ -91,8 +94,8 @@ class Stage:
         for spec in fleet.BOXES:
             box = Box(spec, self.folder, url=self.url, claim=claim, env=self._env)
             box.prepare()
-            box.start()
             self.boxes[spec.name] = box
+            self.start_box(box)
         where = urlsplit(self.url)
         self.fleet.start(
             FleetFile(
@@ -105,6 +108,11 @@ class Stage:
             )
         )
 
+    def start_box(self, box: Box) -> None:
+        """Starts the agent of a box, for the first time or again."""
+        box.start()
+        self._undertaker.mind(box.process)
+
     @property
     def processes(self) -> list[Process]:
         return [*(box.process for box in self.boxes.values()), self.fleet.process, self.server]
@@ -112,6 +120,7 @@ class Stage:
     def keep(self) -> Path:
         """Leaves everything running, and writes down what; returns the file."""
         self.fleet.detach()
+        self._undertaker.forget()
         path = self.folder / KEPT_FILE
         write_kept(path, self.processes)
         return path
@@ -119,4 +128,5 @@ class Stage:
     def strike(self) -> None:
         """Ends everything and removes the folder."""
         end([process for process in self.processes if process.is_alive])
+        self._undertaker.forget()
         shutil.rmtree(self.folder, ignore_errors=True)

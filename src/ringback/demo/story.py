@@ -7,25 +7,38 @@ Never: retries an act until it passes.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from ringback.demo.processes import DemoError
 from ringback.demo.result import ActFailed, ActResult, Ledger
-from ringback.demo.show import Show
 from ringback.errors import RingbackError
 
 
+class Narrator(Protocol):
+    """Who tells the audience what happens."""
+
+    def begin(self, number: int, title: str, expected: str) -> None: ...
+
+    def end(self, result: ActResult) -> None: ...
+
+    def rest(self, pause_s: float) -> None: ...
+
+
+House = TypeVar("House", bound=Narrator)
+
+
 @dataclass(frozen=True, slots=True)
-class Act:
+class Act(Generic[House]):
     """One act: its number, its short name, its title, what it expects, and what it does."""
 
     number: int
     name: str
     title: str
     expected: str
-    play: Callable[[Show, Ledger], None]
+    play: Callable[[House, Ledger], None]
 
 
-def play_all(acts: Sequence[Act], show: Show, *, pause_s: float) -> list[ActResult]:
+def play_all(acts: Sequence[Act[House]], show: House, *, pause_s: float) -> list[ActResult]:
     """Plays the acts in order; after a failed one the rest is not played, for its ground is gone.
 
     Args:
@@ -41,7 +54,7 @@ def play_all(acts: Sequence[Act], show: Show, *, pause_s: float) -> list[ActResu
     return results
 
 
-def play(act: Act, show: Show) -> ActResult:
+def play(act: Act[House], show: House) -> ActResult:
     """Plays one act."""
     ledger = Ledger()
     began_s = time.monotonic()

@@ -8,8 +8,8 @@ from ringback.demo.show import Show
 EXPECTED = "the server and an agent are killed in mid-rollout; both come back; nothing is lost, nothing is done twice"
 WAIT_S = 60.0
 BOX = "box-1"
-# Phases in which an agent is between having announced the switch and having proven it.
-IN_ACTIVATION = frozenset({"announced", "activating", "trial"})
+# Phases in which an agent has begun to switch and has not proven the new set yet.
+IN_ACTIVATION = frozenset({"activating", "trial"})
 REST = frozenset({"idle", "confirmed", "reverted", "refused"})
 ASK_EVERY_S = 0.005
 
@@ -53,7 +53,7 @@ def _kill_agent(show: Show, ledger: Ledger) -> tuple[str, float]:
     ledger.require("the agent is caught in mid-activation", phase in IN_ACTIVATION, phase or "it did not answer")
     show.kill_agent(box)
     began_s = time.monotonic()
-    box.start()
+    show.start_agent(box)
     settled = show.wait_until(lambda: str(box.status().get("state", "")) in REST, within_s=WAIT_S)
     ledger.require("the agent settles again", settled, str(box.status().get("state", "")))
     return phase, time.monotonic() - began_s

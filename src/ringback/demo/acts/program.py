@@ -13,9 +13,10 @@ from ringback.demo.acts import (
     a09_crashes,
     a10_push,
 )
+from ringback.demo.show import Show
 from ringback.demo.story import Act
 
-ACTS = (
+ACTS: tuple[Act[Show], ...] = (
     Act(0, "night", "The night without it", a00_night.EXPECTED, a00_night.play),
     Act(1, "baseline", "Baseline", a01_baseline.EXPECTED, a01_baseline.play),
     Act(2, "good-model", "A good model", a02_good_model.EXPECTED, a02_good_model.play),
@@ -33,7 +34,7 @@ ACTS = (
 BASELINE = 1
 
 
-def chosen(act: int | None) -> tuple[Act, ...]:
+def chosen(act: int | None) -> tuple[Act[Show], ...]:
     """All acts, or the one asked for after the baseline that it stands on."""
     if act is None:
         return ACTS
