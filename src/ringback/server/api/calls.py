@@ -119,4 +119,6 @@ class Operation:
 
 
 PAGING: Final = (("limit", "items in a page, 1 to 1000 (100)"), ("cursor", "`next` of the page before"))
-WHERE: Final = (("where", "label selector: `region in (eu,us),customer=acme`; `id=`, `class=` and `family=` work too"),)
+WHERE: Final = (
+    ("where", "label selector: `region in (eu,us),customer=acme`; `device=`, `class=` and `family=` work too"),
+)

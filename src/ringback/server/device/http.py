@@ -37,7 +37,6 @@ STATUS_BY_CODE: dict[str, int] = {
     "RB-API-004": 405,
     "RB-API-006": 413,
     "RB-API-007": 415,
-    "RB-API-008": 428,
     "RB-STORE-002": 412,
     "RB-DEVICE-010": 429,
 }
