@@ -37,7 +37,7 @@ def is_gone(pid: int, *, within_s: float = 20.0) -> bool:
 def test_processes_are_ended_together(tmp_path: Path) -> None:
     both = [sleeper(tmp_path), sleeper(tmp_path)]
 
-    end(both)
+    end(both, tmp_path / "demo")
 
     assert not any(process.is_alive for process in both)
 
@@ -52,7 +52,7 @@ def test_the_undertaker_ends_what_is_left_when_the_demo_is_gone_unless_told_to_k
     threading.Thread(target=left.popen.wait, daemon=True).start()
 
     subprocess.run(
-        [sys.executable, "-m", "ringback.demo.undertaker"],
+        [sys.executable, "-m", "ringback.demo.undertaker", str(tmp_path / "demo")],
         input=f"{left.pid}\n{word}",
         text=True,
         env={**os.environ, **ENV},
@@ -87,3 +87,18 @@ def test_the_end_of_a_log_tells_why_a_program_did_not_start(tmp_path: Path) -> N
     process.popen.wait(timeout=20)
 
     assert process.log_tail() == "no port"
+    assert process.ending == "exit code 1"
+
+
+def test_what_a_killed_agent_left_behind_is_found_by_the_folder_it_runs_from(tmp_path: Path) -> None:
+    folder = tmp_path / "rb-1234"
+    left = Process("left", [*SLEEPER, str(folder / "box-1")], {}, tmp_path / "left.log", tmp_path)
+    other = sleeper(tmp_path)
+    left.start()
+
+    end([], folder)
+
+    assert is_gone(left.pid)
+    assert other.is_alive
+    for process in (left, other):
+        process.kill()

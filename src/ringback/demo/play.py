@@ -63,8 +63,8 @@ def play(options: Options) -> int:
             screen.print(f"error: the demo could not be set up: {error}")
             screen.print("hint: look at the text above; `ringback doctor` checks this machine")
             return NOT_SET_UP
-        except (Interrupted, KeyboardInterrupt):
-            screen.print("interrupted; everything was ended")
+        except (Interrupted, KeyboardInterrupt) as cause:
+            screen.print(f"interrupted ({str(cause) or 'Ctrl-C'}); everything was ended")
             return FAILED
 
 
@@ -153,5 +153,5 @@ def stop_kept(folder: str) -> int:
     return PASSED
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise Interrupted
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(signal.Signals(number).name)

@@ -56,6 +56,14 @@ class Process:
     def is_alive(self) -> bool:
         return self.popen is not None and self.popen.poll() is None
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        code = self.popen.poll() if self.popen is not None else None
+        if code is None:
+            return "not started" if self.popen is None else "running"
+        return f"by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
     def kill(self) -> None:
         """Kills it at once and waits until it is gone: the crash of the story."""
         if self.popen is not None:
@@ -84,7 +92,7 @@ class Undertaker:
     """The program that ends all others if the demo goes without a word."""
 
     def __init__(self, env: Mapping[str, str], folder: Path) -> None:
-        argv = [sys.executable, "-m", "ringback.demo.undertaker"]
+        argv = [sys.executable, "-m", "ringback.demo.undertaker", str(folder)]
         self._process = Process("undertaker", argv, env, folder / "undertaker.log", folder)
 
     def start(self) -> None:
@@ -109,9 +117,9 @@ class Undertaker:
             popen.stdin.flush()
 
 
-def end(processes: Sequence[Process]) -> None:
-    """Asks all to end, waits, and kills those that do not."""
-    end_trees([process.pid for process in processes if process.is_alive])
+def end(processes: Sequence[Process], folder: Path) -> None:
+    """Asks all to end, waits, and kills those that do not, and whatever else was started from the demo's folder."""
+    end_trees([process.pid for process in processes if process.is_alive], folder)
     for process in processes:
         if process.popen is not None:
             process.popen.wait()
@@ -136,15 +144,16 @@ def end_kept(path: Path) -> list[str]:
                 found[row["pid"]] = str(row["name"])
         except psutil.NoSuchProcess:
             continue
-    end_trees(list(found))
+    end_trees(list(found), path.parent)
     path.unlink()
     return list(found.values())
 
 
-def end_trees(pids: Sequence[int]) -> None:
-    """Ends processes and everything below them: asks as Ctrl-C would, waits, then kills.
+def end_trees(pids: Sequence[int], folder: Path) -> None:
+    """Ends processes, everything below them, and all that runs from a folder of the demo's own: asks, waits, kills.
 
-    An agent that is asked ends its services, also those that it adopted and that are not below it.
+    An agent that is asked as Ctrl-C would ends its services. One that was killed left them behind; they run from the
+    folder.
     """
     roots, family = [], []
     for pid in pids:
@@ -156,8 +165,17 @@ def end_trees(pids: Sequence[int]) -> None:
             continue
     for root in roots:
         _quietly(lambda root=root: root.send_signal(signal.SIGINT))  # type: ignore[misc]
-    for process in psutil.wait_procs(family, timeout=END_TIMEOUT_S)[1]:
+    for process in [*psutil.wait_procs(family, timeout=END_TIMEOUT_S)[1], *_started_from(folder)]:
         _quietly(process.kill)
+
+
+def _started_from(folder: Path) -> list[psutil.Process]:
+    """Processes whose command line names a folder; the folder's name is random, so they are ours."""
+    mine = os.getpid()
+    found = psutil.process_iter(["pid", "cmdline"])
+    return [
+        each for each in found if each.pid != mine and any(str(folder) in part for part in each.info["cmdline"] or ())
+    ]
 
 
 def _quietly(act: Callable[[], None]) -> None:

@@ -33,6 +33,8 @@ CHECKINS_WITHIN_S = 8.0
 COMMAND_TIMEOUT_S = 60.0
 ASK_EVERY_S = 0.1
 OFFLINE_SIMULATED = 24
+# How much of the log of a program that ended is shown.
+LOG_CHARS = 600
 OFFLINE_BOX = "box-4"
 Seen = TypeVar("Seen")
 Changes = tuple[tuple[str, str], ...]
@@ -101,6 +103,9 @@ class Show:
                 self.say(f"   ✗ expected: {claim.expected}; happened: {claim.happened}")
         if result.reason:
             self.say(f"   {result.reason}")
+            for process in self._stage.processes:
+                if not process.is_alive:
+                    self.say(f"   {process.name} has ended ({process.ending}): {process.log_tail()[-LOG_CHARS:]}")
         self.say(f"   {self.watch.door}")
 
     def say(self, line: str) -> None:

@@ -127,6 +127,6 @@ class Stage:
 
     def strike(self) -> None:
         """Ends everything and removes the folder."""
-        end([process for process in self.processes if process.is_alive])
         self._undertaker.forget()
+        end([process for process in self.processes if process.is_alive], self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
