@@ -66,7 +66,7 @@ DESIRED = (
     ("targets", "object", "`<plane>/<name>/<version>`: every plane the document speaks about"),
     ("targets.*.length", "integer", "bytes of the manifest"),
     ("targets.*.hashes.sha256", "64 hex digits", "of the manifest: the artifact's digest"),
-    ("targets.*.custom", "object", "plane, version, epoch, hw, requires, bytes; each equals the manifest's"),
+    ("targets.*.custom", "object", "plane, kind, version, epoch, hw, requires, bytes; each equals the manifest's"),
     ("ota.device, ota.tenant", "text", "whom it is for"),
     ("ota.release, ota.rollout, ota.attempt", "text, text, integer", "what the deployment is called"),
     ("ota.issued_ms", "integer", "UTC; the device's time is never before the newest of these"),
@@ -108,7 +108,7 @@ OUTCOME = (
     ("kind", "confirmed, reverted, refused (nothing was activated), failed (safe mode, or a download given up)"),
     ("gen, release, rollout, attempt", "the deployment; the generation it started under"),
     ("entered, healthy, drill, blame", "announced or further; healthy now; a drill; evidence against the release"),
-    ("code, rule, plane, reading, limit, text", "why, by which rule and reading, and the plane it indicts"),
+    ("code, rule, plane, reading, op, limit, text", "why; what was read and should have been; the plane it indicts"),
     ("rung", "the planes that went back"),
     (
         "detect_ms, recover_ms",

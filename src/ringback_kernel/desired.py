@@ -176,6 +176,7 @@ def _target(path: str, entry: dict) -> dict:
         "bytes": _int(custom, "bytes", 0),
         "version": version,
         "epoch": _int(custom, "epoch", 0),
+        "kind": custom.get("kind"),
         "requires": requires,
     }
 

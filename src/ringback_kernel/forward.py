@@ -241,14 +241,23 @@ def _preflight(tx) -> None:
     tx.enter("run")
     if tx.memory is None or tx.retries == 0:
         tx.memory = gates.Memory(tx.now_ms)
-    rules = gates.at_stage(tx.hand.rules, "preflight")
+    rules = _preflight_rules(tx)
     tx.emit("preflight", {"artifacts": rest.artifacts(tx), "rules": rules})
     tx.wait(tx.env.limits.preflight_ms)
 
 
+def _preflight_rules(tx) -> list:
+    """Return the rules this change can break: firmware can break any, another plane only what indicts it or nobody."""
+    found = gates.at_stage(tx.hand.rules, "preflight")
+    for plane in tx.changed:
+        if tx.hand.targets[plane]["kind"] not in ("model", "config"):
+            return found
+    return [rule for rule in found if rule["plane"] is None or rule["plane"] in tx.changed]
+
+
 def on_preflight_done(tx, obj):
     """The preflight was read: announce, refuse, or read again what is missing."""
-    rules = gates.at_stage(tx.hand.rules, "preflight")
+    rules = _preflight_rules(tx)
     tx.memory = tx.memory.copy()
     verdict, rule, reading = gates.judge(rules, obj["readings"], tx.now_ms, tx.memory)
     if verdict == PASS or not [rule for rule in rules if rule["level"] == "required"]:

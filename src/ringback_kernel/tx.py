@@ -198,6 +198,7 @@ def cause(code: str, text: str = "", *, rule=None, reading=None, plane=None) -> 
         "rule": rule["id"] if rule else "",
         "plane": plane or (rule["plane"] if rule else None) or "",
         "reading": reading,
+        "op": rule["op"] if rule else "",
         "limit": rule["limit"] if rule else None,
         "text": wire.clean(text),
         "drill": False,

@@ -10,7 +10,8 @@ class Desired:
     Attributes:
         gen: generation, its TUF version. release, rollout: ids, "" for none. attempt: rises when a failed try may be
         repeated.
-        targets: {plane: {"plane", "name", "digest", "length", "bytes", "version", "epoch", "requires"}}.
+        targets: {plane: {"plane", "name", "digest", "length", "bytes", "version", "epoch", "kind",
+            "requires"}}.
         order: [[plane, ...], ...] activation groups. rules: health rules with every field set.
         trial_ms, hold_ms, every_ms, uplink_ms: windows of the trial; uplink_ms 0 switches the uplink rule off.
         ladder: [(planes, {plane: digest or ""}), ...]. first: {plane: index into ladder}.

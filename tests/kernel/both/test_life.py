@@ -23,7 +23,7 @@ def test_failing_config_takes_back_the_config_alone():
     assert world.run(until="reverted")
     outcome = world.core.tx.outcome
     assert outcome["rung"] == ["config"] and outcome["rule"] == "ok-config" and outcome["healthy"] and outcome["blame"]
-    assert (outcome["reading"], outcome["limit"], outcome["plane"]) == (0, 1, "config")
+    assert (outcome["reading"], outcome["op"], outcome["limit"], outcome["plane"]) == (0, ">=", 1, "config")
     assert world.active["config"] == w.digest_of(w.CONF1) and world.active["app"] == w.digest_of(w.APP2)
     assert not world.violations
 

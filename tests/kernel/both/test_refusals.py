@@ -150,3 +150,22 @@ def test_step_that_lacked_room_is_tried_again_and_blames_nobody():
         world.server.offer(w.release(1, w.OLD, CONFIG))
         assert world.run(until=lambda now: now.core.tx.outcome is not None), effect
         assert world.core.tx.outcome["code"] == "RB-TX-023" and not world.core.tx.outcome["blame"], effect
+
+
+def test_preflight_reads_only_what_the_change_can_break():
+    rules = [w.rule(plane, id="golden-" + plane[-4:], at=["preflight"]) for plane in ("app", "model/face", "config")]
+    rules = {
+        "hold_ms": 0,
+        "every_ms": 100,
+        "list": w.RULES + rules + [dict(w.rule("app", id="room", at=["preflight"]), plane=None)],
+    }
+    for new, wanted in (
+        (CONFIG, ["golden-nfig", "room"]),
+        (w.changed(face=w.FACE2), ["golden-face", "room"]),
+        (w.changed(app=w.APP2), ["golden-app", "golden-face", "golden-nfig", "room"]),
+    ):
+        world = w.world()
+        world.server.offer(w.release(1, w.OLD, new, rules=rules))
+        assert world.run(until="confirmed")
+        asked = [obj["rules"] for kind, obj in world.effects if kind == "preflight"][0]
+        assert sorted([each["id"] for each in asked]) == wanted
