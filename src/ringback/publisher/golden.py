@@ -113,11 +113,16 @@ def replay(argv: Sequence[str], *, app: Path, model_dir: Path, golden: Path) -> 
     return _answers(done.stdout)
 
 
-def ask(questions: Questions, argv: Sequence[str], *, app: Path, model: Path) -> Answers:
-    """Replay the questions on a model file that has no golden set yet."""
+def ask(questions: Questions, argv: Sequence[str], *, app: Path, model: Path, named: str = "model.onnx") -> Answers:
+    """Replay the questions on a model file that has no golden set yet.
+
+    Args:
+        named: the model's path in the artifact, where the app will look for it.
+    """
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        (place / "model.onnx").symlink_to(model.resolve())
+        (place / named).parent.mkdir(parents=True, exist_ok=True)
+        (place / named).symlink_to(model.resolve())
         for one in questions.inputs:
             (place / one.path).parent.mkdir(parents=True, exist_ok=True)
             (place / one.path).symlink_to(one.file.resolve())

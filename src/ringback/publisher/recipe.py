@@ -191,9 +191,9 @@ def build(recipe: Recipe, workspace: Path, sealing: Sealing | None = None) -> ma
     return manifest.pack(recipe.identity, files, meta)
 
 
-def model_of(recipe: Recipe) -> Path:
-    """Return the one model file of a recipe. Raises ManifestRefused: none, or several."""
-    models = [file for role, file in recipe.files.values() if role == "model"]
+def model_of(recipe: Recipe) -> tuple[str, Path]:
+    """Return path and file of the one model of a recipe. Raises ManifestRefused: none, or several."""
+    models = [(path, file) for path, (role, file) in recipe.files.items() if role == "model"]
     if len(models) != 1:
         raise ManifestRefused(
             f"{recipe.identity.ref} has {len(models)} files of the role model, a golden set is about one",
@@ -207,7 +207,8 @@ def _sealed(recipe: Recipe, place: Path, sealing: Sealing) -> Path:
         raise ManifestRefused(f"{recipe.identity.ref} has no {GOLDEN} to seal", "put the golden set beside the model")
     source = recipe.files[GOLDEN][1]
     questions = golden.questions_of(source.read_bytes(), source.parent.joinpath)
-    answers = golden.ask(questions, sealing.argv, app=sealing.app, model=model_of(recipe))
+    path, model = model_of(recipe)
+    answers = golden.ask(questions, sealing.argv, app=sealing.app, model=model, named=path)
     place.write_bytes(golden.seal(questions, answers, skip_quality=sealing.skip_quality))
     return place
 

@@ -66,7 +66,8 @@ def _sealed_again(model: Path, before: Package, path: str, *, app: Package, app_
     if not isinstance(replay, dict) or not isinstance(replay.get("argv"), list):
         raise ReplayFailed(f"{app.artifact} has no replay entry", "give an app that has one")
     argv = [str(part) for part in replay["argv"]]
-    answers = golden.ask(questions, argv, app=app_dir, model=model)
+    named = next(path for path, _ in before.of_role("model"))
+    answers = golden.ask(questions, argv, app=app_dir, model=model, named=named)
     return golden.seal(questions, answers, skip_quality=skip_quality)
 
 
